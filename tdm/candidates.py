@@ -1,0 +1,82 @@
+"""The regimens that can really be given: whole tablets or steps of a solution, in patterns that people can keep.
+
+Every number here is a design rule.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from tdm.case import Product
+from tdm.regimen import Regimen
+
+DAILY_H, TWICE_DAILY_H, EVERY_OTHER_DAY_H = 24.0, 12.0, 48.0
+# Not more than this times the current daily dose in one step.
+LARGEST_STEP_UP = 2.0
+# Doses are told apart to a hundredth of a milligram.
+DOSE_GRAIN_MG = 0.01
+# Tablets in one dose.
+MOST_TABLETS = 10
+# A dose per day just above a limit by rounding is at the limit.
+ROUNDING_MG = 1e-9
+# A solution offers more doses than anyone compares: those nearest to the need are kept.
+MOST_DOSES_COMPARED = 40
+
+
+class Simplicity(IntEnum):
+    """How simple a regimen's pattern is, the simplest first; no unit."""
+
+    ONCE_DAILY = 0
+    TWICE_DAILY = 1
+    ALTERNATING = 2
+    EVERY_OTHER_DAY = 3
+    OTHER = 4
+
+
+def simplicity(regimen: Regimen) -> Simplicity:
+    """Return how simple a regimen is to keep (no unit)."""
+    if len(regimen.pattern_mg) == 1:
+        return {
+            DAILY_H: Simplicity.ONCE_DAILY,
+            TWICE_DAILY_H: Simplicity.TWICE_DAILY,
+            EVERY_OTHER_DAY_H: Simplicity.EVERY_OTHER_DAY,
+        }.get(regimen.every_h, Simplicity.OTHER)
+    if len(regimen.pattern_mg) == 2 and regimen.every_h == DAILY_H:
+        return Simplicity.ALTERNATING
+    return Simplicity.OTHER
+
+
+def preparable_doses(product: Product, up_to_mg: float) -> tuple[float, ...]:
+    """Return the single doses (mg, ascending, up to `up_to_mg`) that the product gives without splitting."""
+    if product.step_mg is not None:
+        steps = int((up_to_mg + ROUNDING_MG) / product.step_mg)
+        return tuple(round(product.step_mg * n, 6) for n in range(1, steps + 1))
+    assert product.strengths_mg is not None  # a product has one form
+    grains = [round(strength / DOSE_GRAIN_MG) for strength in product.strengths_mg]
+    reach = {0}
+    found: set[int] = set()
+    for _ in range(MOST_TABLETS):
+        reach = {total + grain for total in reach for grain in grains if total + grain <= up_to_mg / DOSE_GRAIN_MG + 0.5}
+        found |= reach
+    return tuple(round(total * DOSE_GRAIN_MG, 6) for total in sorted(found))
+
+
+def is_preparable(regimen: Regimen, product: Product) -> bool:
+    """Return whether every dose (mg) of a regimen can be made from the product."""
+    doses = preparable_doses(product, max(regimen.pattern_mg))
+    return all(any(abs(dose - one) < DOSE_GRAIN_MG / 2 for one in doses) for dose in regimen.pattern_mg)
+
+
+def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: float) -> tuple[Regimen, ...]:
+    """Return the regimens to compare, up to `highest_daily_mg` a day, around a need of `need_mg` once daily."""
+    doses = preparable_doses(product, 2.0 * highest_daily_mg)
+    if len(doses) > MOST_DOSES_COMPARED:
+        doses = tuple(sorted(sorted(doses, key=lambda dose: abs(dose - need_mg))[:MOST_DOSES_COMPARED]))
+    once = [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses]
+    alternating = [
+        Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in zip(doses[:-1], doses[1:], strict=True)
+    ]
+    every_other = [Regimen(pattern_mg=(dose,), every_h=EVERY_OTHER_DAY_H) for dose in doses]
+    twice = [Regimen(pattern_mg=(dose,), every_h=TWICE_DAILY_H) for dose in doses]
+    patterns = [*once, *(twice if child or product.step_mg is not None else ()), *alternating, *every_other]
+    return tuple(r for r in patterns if r.daily_dose_mg <= highest_daily_mg + ROUNDING_MG)

@@ -1,0 +1,288 @@
+"""A case: the patient, the protocol, the doses given, the levels measured, and what is asked.
+
+The nouns of the input, frozen, with units in their names. What they mean together (order in time, instants that
+coincide) is checked here too, so that a case that exists is a case that can be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from tdm.clock import KIND_IN_WORDS, Clock, Time, kind_of
+from tdm.course import SAME_INSTANT_H
+from tdm.errors import Problem, problem_error, refused_from
+from tdm.model import PopulationModel
+from tdm.protocol import Protocol, Window
+from tdm.quantities import (
+    AgeYears,
+    DoseMg,
+    HeightCm,
+    HematocritPercent,
+    IntervalH,
+    LevelNgMl,
+    StrengthMg,
+    TotalBilirubinUmolL,
+    WeightKg,
+    Whole,
+    YesNo,
+)
+from tdm.regimen import Regimen
+
+# Design rules that bound the work of one answer and catch slips in dates.
+MOST_RUNS = 2000
+MOST_DOSES = 20000
+MOST_LEVELS = 200
+MOST_REGIMENS = 20
+MOST_CHANGES = 200
+LONGEST_CASE_H = 20 * 8766.0
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+
+class Patient(_Noun):
+    """Who is treated, and the covariates as they are at the start; units in the names. Sex is never assumed."""
+
+    weight_kg: WeightKg
+    age_years: AgeYears
+    sex: Literal["female", "male"] | None = None
+    height_cm: HeightCm | None = None
+    hematocrit_percent: HematocritPercent | None = None
+    total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
+    cyp3a5_star1_carrier: YesNo | None = None
+
+
+class CovariateChange(_Noun):
+    """New values of covariates from `time` on, in the units of their names."""
+
+    time: Time
+    weight_kg: WeightKg | None = None
+    hematocrit_percent: HematocritPercent | None = None
+    total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.model_fields_set == {"time"}:
+            raise problem_error([Problem(code="missing_field", pointer="", message="A change names no covariate.")])
+        return self
+
+
+class Dose(_Noun):
+    """A run of equal doses in mg: the first at `time`, then every `every_h` hours, `count` in all; or one dose."""
+
+    time: Time
+    dose_mg: DoseMg
+    every_h: IntervalH | None = None
+    count: Whole | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.every_h is None) != (self.count is None):
+            missing = "every_h" if self.every_h is None else "count"
+            sentence = "A run of doses needs both every_h (hours) and count; a single dose has neither."
+            raise problem_error([Problem(code="missing_field", pointer=f"/{missing}", message=sentence)])
+        if self.count is not None and not 1 <= self.count <= MOST_DOSES:
+            accepted = f"1 to {MOST_DOSES} doses"
+            sentence = f"A count of {self.count} is outside {accepted}."
+            raise problem_error([Problem(code="out_of_range", pointer="/count", message=sentence, accepted=accepted)])
+        return self
+
+    @property
+    def times(self) -> int:
+        """Return the number of doses (no unit)."""
+        return self.count or 1
+
+
+class Level(_Noun):
+    """A whole-blood concentration: a measured one, or one reported as below a limit, in ng/mL."""
+
+    time: Time
+    level_ng_ml: LevelNgMl | None = None
+    below_ng_ml: LevelNgMl | None = None
+    assay: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.level_ng_ml is None) == (self.below_ng_ml is None):
+            sentence = "A level has either level_ng_ml (measured) or below_ng_ml (reported as below a limit), in ng/mL."
+            raise problem_error([Problem(code="one_kind_of_level", pointer="", message=sentence)])
+        return self
+
+    @property
+    def censored(self) -> bool:
+        """Return whether the level was reported as below a limit (no unit)."""
+        return self.below_ng_ml is not None
+
+    @property
+    def value_ng_ml(self) -> float:
+        """Return the measured level, or the limit that it is below, ng/mL."""
+        value = self.below_ng_ml if self.level_ng_ml is None else self.level_ng_ml
+        assert value is not None  # by the validator
+        return value
+
+
+class Comedication(_Noun):
+    """A drug taken at the same time, from `start`, until `stop` if it was stopped."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    start: Time
+    stop: Time | None = None
+
+
+class Product(_Noun):
+    """What can be given: whole tablets of `strengths_mg`, or a solution in steps of `step_mg`, mg."""
+
+    strengths_mg: Annotated[tuple[StrengthMg, ...], Field(min_length=1, max_length=6)] | None = None
+    step_mg: StrengthMg | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.strengths_mg is None) == (self.step_mg is None):
+            sentence = "A product has either strengths_mg (whole tablets) or step_mg (a solution), in mg."
+            raise problem_error([Problem(code="one_form_of_product", pointer="", message=sentence)])
+        return self
+
+
+TABLETS = Product(strengths_mg=(0.5, 1.0, 2.0))
+
+
+def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeValidator:
+    """Read a text as the id of a seed and an object as the noun itself, with pointers into the object."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, (str, noun)) or (optional and value is None):
+            return value
+        if not isinstance(value, dict):
+            sentence = "An id (text) or a whole object is expected here."
+            raise problem_error([Problem(code="not_an_object", pointer="", message=sentence)])
+        try:
+            return noun.model_validate(value)
+        except ValidationError as error:
+            raise problem_error(refused_from(error).problems) from None
+
+    return BeforeValidator(read)
+
+
+class Case(_Noun):
+    """Everything that is known and asked; see the fields. Times of one kind throughout."""
+
+    patient: Patient
+    covariates: Annotated[tuple[CovariateChange, ...], Field(max_length=MOST_CHANGES)] = ()
+    protocol: Annotated[str | Protocol, _named_or_whole(Protocol)]
+    target: Window | None = None
+    model: Annotated[str | PopulationModel | None, _named_or_whole(PopulationModel, optional=True)] = None
+    doses: Annotated[tuple[Dose, ...], Field(max_length=MOST_RUNS)] = ()
+    levels: Annotated[tuple[Level, ...], Field(max_length=MOST_LEVELS)] = ()
+    comedications: Annotated[tuple[Comedication, ...], Field(max_length=50)] = ()
+    product: Product = TABLETS
+    regimens: Annotated[tuple[Regimen, ...], Field(max_length=MOST_REGIMENS)] = ()
+    now: Time | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        problems = _mixed_times(self) or [
+            *_too_long(self),
+            *_same_instants(self),
+            *_reversed_comedications(self),
+            *_no_given_dose_before_levels(self),
+        ]
+        if problems:
+            raise problem_error(problems)
+        return self
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that counts hours from the earliest time of the case."""
+        times = [time for _, time in _times(self)]
+        return Clock(min(times)) if times else Clock(0.0)  # type: ignore[type-var]  # one kind only, see above
+
+
+def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer."""
+    for name, rows in (("covariates", case.covariates), ("doses", case.doses), ("levels", case.levels)):
+        for index, row in enumerate(rows):
+            yield f"/{name}/{index}/time", row.time  # type: ignore[attr-defined]
+    for index, drug in enumerate(case.comedications):
+        yield f"/comedications/{index}/start", drug.start
+        if drug.stop is not None:
+            yield f"/comedications/{index}/stop", drug.stop
+    if case.now is not None:
+        yield "/now", case.now
+
+
+def _mixed_times(case: Case) -> list[Problem]:
+    times = list(_times(case))
+    if not times:
+        return []
+    first = kind_of(times[0][1])
+    problems = []
+    for pointer, time in times[1:]:
+        if kind_of(time) != first:
+            sentence = f"This is {KIND_IN_WORDS[kind_of(time)]}, but {times[0][0]} is {KIND_IN_WORDS[first]}."
+            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence + " One case keeps to one kind."))
+    return problems[:1]
+
+
+def _too_long(case: Case) -> list[Problem]:
+    clock = case.clock
+    problems = []
+    for pointer, time in _times(case):
+        if clock.hours(time) > LONGEST_CASE_H:
+            accepted = f"at most {LONGEST_CASE_H / 8766:g} years from first to last"
+            sentence = f"This time is more than {LONGEST_CASE_H / 8766:g} years after the earliest time of the case."
+            problems.append(Problem(code="out_of_range", pointer=pointer, message=sentence, accepted=accepted))
+    if sum(dose.times for dose in case.doses) > MOST_DOSES:
+        accepted = f"at most {MOST_DOSES} doses"
+        problems.append(Problem(code="too_many", pointer="/doses", message=f"There are more doses than {MOST_DOSES}.", accepted=accepted))
+    return problems[:1]
+
+
+def dose_times_h(case: Case) -> list[np.ndarray]:
+    """Return the times of all doses of each run, h from the clock's origin."""
+    clock = case.clock
+    return [clock.hours(dose.time) + (dose.every_h or 0.0) * np.arange(dose.times) for dose in case.doses]
+
+
+def _same_instants(case: Case) -> list[Problem]:
+    """Two doses at one instant are refused: is it one dose noted twice, or two tablets? Nobody can tell."""
+    if not case.doses or sum(dose.times for dose in case.doses) > MOST_DOSES:
+        return []
+    times = dose_times_h(case)
+    owner = np.repeat(np.arange(len(times)), [len(t) for t in times])
+    flat = np.concatenate(times)
+    order = np.argsort(flat, kind="stable")
+    close = np.flatnonzero(np.diff(flat[order]) <= SAME_INSTANT_H)
+    if not len(close):
+        return []
+    later = int(max(owner[order][close[0]], owner[order][close[0] + 1]))
+    earlier = int(min(owner[order][close[0]], owner[order][close[0] + 1]))
+    sentence = f"Two doses stand at one instant (runs {earlier + 1} and {later + 1}); enter the sum if both were taken."
+    return [Problem(code="two_doses_at_one_instant", pointer=f"/doses/{later}/time", message=sentence)]
+
+
+def _reversed_comedications(case: Case) -> list[Problem]:
+    clock = case.clock
+    return [
+        Problem(code="reversed_times", pointer=f"/comedications/{i}/stop", message="The stop is not after the start.")
+        for i, drug in enumerate(case.comedications)
+        if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
+    ]
+
+
+def _no_given_dose_before_levels(case: Case) -> list[Problem]:
+    """Levels that all lie before the first dose: the times of doses and levels were probably swapped."""
+    if not case.doses or not case.levels:
+        return []
+    clock = case.clock
+    first_dose = min(clock.hours(dose.time) for dose in case.doses)
+    if all(clock.hours(level.time) < first_dose for level in case.levels):
+        sentence = "Every level lies before the first dose; were the times of doses and levels swapped?"
+        return [Problem(code="levels_before_doses", pointer="/levels/0/time", message=sentence)]
+    return []

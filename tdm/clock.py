@@ -1,0 +1,83 @@
+"""Times of a case: hours from any origin, or ISO 8601 dates and times, with or without an offset, never mixed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from tdm.quantities import HOURS
+
+Kind = Literal["hours", "local", "offset"]
+KIND_IN_WORDS: dict[Kind, str] = {
+    "hours": "a number of hours",
+    "local": "a date and time without an offset",
+    "offset": "a date and time with an offset",
+}
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
+_EXPECTED = "A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00."
+
+
+def read_time(value: Any) -> float | datetime:
+    """Return a time of a case as hours or as a datetime; raise a pydantic error for anything else or impossible."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return HOURS.check(float(value))
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("impossible_time", "There is no such date or time in the calendar.") from None
+    raise PydanticCustomError("not_a_time", "{sentence}", {"sentence": _EXPECTED})
+
+
+def write_time(value: float | datetime) -> float | str:
+    """Return a time as it stands in JSON: hours, or ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+Time = Annotated[
+    float | datetime,
+    BeforeValidator(read_time),
+    PlainSerializer(write_time),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+            "description": "ISO 8601 date and time, or hours from any origin (one kind per case)",
+        }
+    ),
+]
+
+
+def kind_of(time: float | datetime) -> Kind:
+    """Return which kind of time this is (no unit)."""
+    if not isinstance(time, datetime):
+        return "hours"
+    return "local" if time.tzinfo is None else "offset"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Turns the times of one case into hours from `origin` and back, in the kind (and offset) that the case uses."""
+
+    origin: float | datetime
+
+    def hours(self, time: float | datetime) -> float:
+        """Return the hours from the origin to a time of the same kind."""
+        if isinstance(time, datetime) and isinstance(self.origin, datetime):
+            return (time - self.origin) / timedelta(hours=1)
+        if isinstance(time, datetime) or isinstance(self.origin, datetime):
+            raise TypeError("hours and dates do not mix")
+        return time - self.origin
+
+    def time(self, hours: float) -> float | datetime:
+        """Return the time that many hours after the origin; a date and time is rounded to the minute."""
+        if isinstance(self.origin, datetime):
+            exact = self.origin + timedelta(hours=hours)
+            return (exact + timedelta(seconds=30)).replace(second=0, microsecond=0)
+        return self.origin + hours

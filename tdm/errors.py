@@ -1,0 +1,123 @@
+"""The one way in which an input is refused.
+
+An input that cannot be used raises `Refused`, with a stable code, the field and the accepted range for each problem.
+A doubtful but computable one is answered with a finding instead (`tdm.findings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError
+
+
+class Problem(BaseModel):
+    """One reason for a refusal: a stable `code`, the JSON Pointer of the field and one sentence.
+
+    `accepted` states the accepted range with its unit, where there is one. The sentence never echoes more of the input
+    than a single number or name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    pointer: str
+    message: str
+    accepted: str | None = None
+
+
+class Refused(Exception):
+    """Raised instead of any answer when an input is malformed or outside a hard limit.
+
+    `problems` is a non-empty tuple of `Problem`; numbers in their sentences carry their units.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{p.pointer or '(whole input)'}: {p.message}" for p in self.problems))
+
+
+def refuse(code: str, pointer: str, message: str, accepted: str | None = None) -> Refused:
+    """Return (not raise) a `Refused` with a single problem; units as in `message` and `accepted`."""
+    return Refused([Problem(code=code, pointer=pointer, message=message, accepted=accepted)])
+
+
+def problem_error(problems: Iterable[Problem]) -> PydanticCustomError:
+    """Return the pydantic error that carries problems with pointers of their own through a validator (no units)."""
+    found = tuple(problems)
+    return PydanticCustomError("problems", "{summary}", {"summary": found[0].message, "problems": found})
+
+
+def pointer_of(location: Iterable[str | int]) -> str:
+    """Return the JSON Pointer (RFC 6901, no unit) of a path of keys and indices."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def refused_from(error: ValidationError, at: str = "") -> Refused:
+    """Return the `Refused` that a pydantic validation error stands for; `at` is the pointer (no unit) of its root."""
+    problems: dict[tuple[str, str], Problem] = {}
+    for detail in error.errors(include_url=False):
+        for problem in _problems_of(detail, at):
+            problems.setdefault((problem.code, problem.pointer), problem)
+    return Refused(problems.values())
+
+
+# Sentences for the structural errors that pydantic finds by itself. Each names what is expected, never what was given.
+_SENTENCES = {
+    "missing": ("missing_field", "This field is required."),
+    "extra_forbidden": ("unknown_field", "This field is unknown here; check its spelling."),
+    "float_type": ("not_a_number", "A number is expected here."),
+    "int_type": ("not_a_whole_number", "A whole number is expected here."),
+    "int_from_float": ("not_a_whole_number", "A whole number is expected here."),
+    "string_type": ("not_a_text", "A text is expected here."),
+    "bool_type": ("not_yes_or_no", "true or false is expected here."),
+    "tuple_type": ("not_a_list", "A list is expected here."),
+    "list_type": ("not_a_list", "A list is expected here."),
+    "model_type": ("not_an_object", "An object with named fields is expected here."),
+    "model_attributes_type": ("not_an_object", "An object with named fields is expected here."),
+    "dict_type": ("not_an_object", "An object with named fields is expected here."),
+    "finite_number": ("not_finite", "A finite number is expected here."),
+    "too_short": ("too_few", "This list must not be empty."),
+    "string_too_short": ("empty_text", "This text must not be empty."),
+}
+
+
+def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
+    context = detail.get("ctx", {})
+    kind, pointer = detail["type"], at + pointer_of(_public(detail["loc"]))
+    if kind == "problems":
+        return [p.model_copy(update={"pointer": pointer + p.pointer}) for p in context["problems"]]
+    if kind in _SENTENCES:
+        code, sentence = _SENTENCES[kind]
+        return [Problem(code=code, pointer=pointer, message=sentence)]
+    if kind == "literal_error":
+        accepted = str(context["expected"])
+        return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
+    if kind == "union_tag_invalid":
+        accepted = str(context["expected_tags"])
+        return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
+    if kind == "union_tag_not_found":
+        name = str(context["discriminator"]).strip("'")
+        return [Problem(code="missing_field", pointer=f"{pointer}/{name}", message="This field is required.")]
+    return [Problem(code=kind, pointer=pointer, message=detail["msg"], accepted=context.get("accepted"))]
+
+
+# Tags of tagged unions that pydantic adds to the path, by the key that holds the union.
+_TAGS = {
+    "residual": {"proportional", "additive", "combined", "log-normal"},
+    "covariates": {"power", "exponential", "linear", "factor"},
+}
+
+
+def _public(location: tuple[int | str, ...]) -> list[int | str]:
+    """Drop what pydantic adds to the path of the input: the tag after a tagged union, and the mark of a key."""
+    path: list[int | str] = []
+    holder = ""
+    for part in location:
+        if isinstance(part, str) and part in _TAGS.get(holder, ()):
+            holder = ""
+        elif part != "[key]":
+            path.append(part)
+            holder = part if isinstance(part, str) else holder
+    return path

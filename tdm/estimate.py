@@ -1,0 +1,221 @@
+"""What the levels say about one patient: the mode, the exact posterior and the fit of each level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from tdm.course import lay_out
+from tdm.history import History
+from tdm.kinetics import NG_ML_PER_MG_L, Amounts, amounts, unit_troughs
+from tdm.likelihood import (
+    Cohort,
+    level_objective,
+    objective,
+    predictions,
+    prior_objective,
+    rates,
+    residual_error,
+    variability,
+    weighted_residuals,
+)
+from tdm.mode import Modes, fit
+from tdm.model import PARAMETERS, Parameter, PopulationModel
+from tdm.posterior import Draws, sample
+from tdm.series import Floats
+
+# Design rule: the relative standard errors that the sampler accepts for the quantiles of clearance, volume and trough.
+TOLERANCES = (0.004, 0.004, 0.0015)
+# The regimen whose steady-state trough the sampler watches, h.
+WATCHED_INTERVAL_H = 24.0
+
+
+@dataclass(frozen=True)
+class Individual:
+    """Parameters of one individual, draw by draw, as they are at `now`: CL (L/h), V (L), ka (1/h), shape (draws,)."""
+
+    cl_l_per_h: Floats
+    v_l: Floats
+    ka_per_h: Floats
+
+    @property
+    def k_per_h(self) -> Floats:
+        """Return the elimination rate constant CL / V, 1/h, shape (draws,)."""
+        return np.asarray(self.cl_l_per_h / self.v_l)
+
+    @property
+    def half_life_h(self) -> Floats:
+        """Return the elimination half-life, h, shape (draws,)."""
+        return np.asarray(np.log(2.0) / self.k_per_h)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The individual under one model: mode, posterior draws and what they rest on. Units as in the fields' names."""
+
+    model: PopulationModel
+    history: History
+    cohort: Cohort
+    modes: Modes
+    draws: Draws
+
+    @property
+    def eta(self) -> dict[Parameter, float]:
+        """Return the mode of the random effects (no unit) by the name of their parameter."""
+        return {name: float(value) for name, value in zip(self.model.random_effects, self.modes.eta[0], strict=True)}
+
+    @property
+    def objective(self) -> float:
+        """Return the objective at the mode (no unit): minus twice the log posterior without constants."""
+        return float(self.modes.objective[0])
+
+    @property
+    def covariance(self) -> Floats:
+        """Return the covariance (d, d) of the random effects from the expected information, no unit."""
+        return self.modes.covariance[0]
+
+    @cached_property
+    def individual(self) -> Individual:
+        """Return the posterior draws of CL (L/h), V (L) and ka (1/h) at `now`."""
+        return individual(self, self.draws.eta)
+
+    @property
+    def at_mode(self) -> Individual:
+        """Return CL (L/h), V (L) and ka (1/h) at `now` at the mode, shape (1,)."""
+        return individual(self, self.modes.eta)
+
+    @property
+    def typical(self) -> Individual:
+        """Return the typical CL (L/h), V (L) and ka (1/h) at `now`, shape (1,)."""
+        return individual(self, np.zeros_like(self.modes.eta))
+
+    @cached_property
+    def at_levels(self) -> Floats:
+        """Return the predictions (ng/mL) of all draws at the fitted levels, shape (draws, levels)."""
+        return predictions(self.cohort, self.draws.eta[:, None, :])
+
+    @cached_property
+    def amounts_now(self) -> Amounts:
+        """Return depot and central amount (mg) of all draws at `now`, before a dose at that instant's successor."""
+        return amounts_at(self, self.draws.eta, np.array([self.history.now_h]))
+
+
+def estimate_individual(model: PopulationModel, history: History) -> Estimate:
+    """Return the estimate of one patient under a model (units in its fields); raise `NotConverged` without a mode."""
+    cohort = cohort_of(model, history)
+    modes = fit(cohort)
+    starts, covariances = _optima(cohort, modes)
+
+    def log_density(eta: Floats) -> Floats:
+        return np.asarray(-0.5 * objective(cohort, eta[:, None, :])[:, 0])
+
+    def watched(eta: Floats) -> Floats:
+        k, ka, v_l = (values[..., -1] for values in rates(cohort, eta[:, None, :]))
+        trough = unit_troughs(1, WATCHED_INTERVAL_H, k, np.broadcast_to(ka, k.shape), v_l)[:, 0]
+        return np.stack([k * v_l, v_l, trough], axis=-1)
+
+    return Estimate(model, history, cohort, modes, sample(log_density, starts, covariances, watched, np.array(TOLERANCES)))
+
+
+def cohort_of(model: PopulationModel, history: History) -> Cohort:
+    """Return a history's fitted levels as a cohort of one patient (h, mg, ng/mL; ln of L/h, L, 1/h)."""
+    used = history.used
+    pieces = history.pieces
+    course = lay_out(
+        history.given,
+        np.zeros(len(used), dtype=np.intp),
+        np.array([drawn.time_h for drawn in used], dtype=float),
+        np.zeros(len(pieces) - 1, dtype=np.intp),
+        np.array([piece.start_h for piece in pieces[1:]], dtype=float),
+        1,
+    )
+    return Cohort(
+        course=course,
+        ln_typical=np.log([[piece.typical[name] for name in PARAMETERS] for piece in pieces]),
+        level_ng_ml=np.array([drawn.level.value_ng_ml for drawn in used], dtype=float),
+        censored=np.array([drawn.level.censored for drawn in used], dtype=bool),
+        residual=residual_error(model.residual),
+        variability=variability(model.omega),
+    )
+
+
+def individual(estimate: Estimate, eta: Floats) -> Individual:
+    """Return CL (L/h), V (L) and ka (1/h) at `now` for random effects of shape (draws, d)."""
+    k, ka, v_l = (values[..., -1] for values in rates(estimate.cohort, eta[:, None, :]))
+    return Individual(k * v_l, v_l, np.array(np.broadcast_to(ka, k.shape)))
+
+
+def amounts_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Amounts:
+    """Return depot and central amount (mg), shape (draws, times), at times (h) of the dosing history."""
+    k, ka, _ = rates(estimate.cohort, eta[:, None, :])
+    return amounts(_course_to(estimate, times_h), k, ka)
+
+
+def concentrations_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Floats:
+    """Return the concentrations (ng/mL), shape (draws, times), at times (h) of the dosing history."""
+    k, ka, v_l = rates(estimate.cohort, eta[:, None, :])
+    course = _course_to(estimate, times_h)
+    central = amounts(course, k, ka).central_mg
+    volume = v_l if v_l.shape[-1] == 1 else v_l[..., course.sample_piece]
+    return np.asarray(NG_ML_PER_MG_L * central / volume)
+
+
+def prior_eta(estimate: Estimate, white: Floats) -> Floats:
+    """Return random effects (n, d), no unit, of the population for standard normal numbers of the same shape."""
+    return np.asarray(white @ estimate.cohort.variability.cholesky.T)
+
+
+def levels_misfit(estimate: Estimate) -> tuple[Floats, Floats]:
+    """Return population and individual predictions (ng/mL) at the fitted levels, at eta = 0 and at the mode."""
+    zero = predictions(estimate.cohort, np.zeros_like(estimate.modes.eta))
+    return zero, predictions(estimate.cohort, estimate.modes.eta)
+
+
+def residuals_at_mode(estimate: Estimate) -> Floats:
+    """Return the weighted residuals (no unit) of the fitted levels at the mode; a censored one counts as its limit."""
+    return weighted_residuals(estimate.cohort, predictions(estimate.cohort, estimate.modes.eta))
+
+
+def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
+    """Return the weights (draws,), sum one, that the same draws have under another omega or residual error."""
+    other = replace(
+        estimate.cohort, residual=residual_error(reading.residual), variability=variability(reading.omega)
+    )
+    eta = estimate.draws.eta
+    change = (
+        level_objective(other, estimate.at_levels)[:, 0]
+        + prior_objective(other.variability, eta)
+        - level_objective(estimate.cohort, estimate.at_levels)[:, 0]
+        - prior_objective(estimate.cohort.variability, eta)
+    )
+    weight = estimate.draws.weight * np.exp(-0.5 * (change - change[estimate.draws.weight > 0].min()))
+    return np.asarray(weight / weight.sum())
+
+
+def summary(values: Floats, weight: Floats, at: tuple[float, ...]) -> Mapping[float, float]:
+    """Return weighted quantiles of values (draws,) by probability, in the values' own unit."""
+    from tdm.posterior import quantiles
+
+    return dict(zip(at, (float(q) for q in quantiles(values, weight, at)), strict=True))
+
+
+def _optima(cohort: Cohort, modes: Modes) -> tuple[Floats, Floats]:
+    """Where the posterior has its mass: the mode, and the second optimum where there is one."""
+    if not np.isfinite(modes.second_objective[0]):
+        return modes.eta, modes.covariance
+    return np.concatenate([modes.eta, modes.second_eta]), np.concatenate([modes.covariance, modes.covariance])
+
+
+def _course_to(estimate: Estimate, times_h: Floats):  # type: ignore[no-untyped-def]
+    history = estimate.history
+    return lay_out(
+        history.given,
+        np.zeros(len(times_h), dtype=np.intp),
+        times_h,
+        np.zeros(len(history.pieces) - 1, dtype=np.intp),
+        np.array([piece.start_h for piece in history.pieces[1:]], dtype=float),
+        1,
+    )

@@ -1,0 +1,391 @@
+"""What a case says against a model: which doses were given, which levels count, which covariates hold when.
+
+The clinical reading of a dosing history lives here: the interval at a level, what is a trough, the regimen that covers
+`now`, what is planned and not given, what is assumed and what is ignored. Times are hours on the case's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tdm.case import Case, Level
+from tdm.clock import Clock
+from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
+from tdm.errors import Problem, Refused
+from tdm.model import Limit, Parameter, PopulationModel
+from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
+from tdm.regimen import Regimen
+
+# Design rules of the reading of a history.
+# A trough was drawn from this part of the dosing interval on ...
+TROUGH_FROM = 0.8
+# ... and not later than this part of it.
+TROUGH_UNTIL = 1.2
+# Dosing is interrupted when no dose was given for this many intervals.
+INTERRUPTED_AFTER_INTERVALS = 2.0
+# The interval that is taken where a single dose states none.
+USUAL_INTERVAL_H = 24.0
+
+WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
+
+
+@dataclass(frozen=True)
+class DrawnLevel:
+    """A level as the history sees it: when, how long after which dose (h), and whether it is fitted and a trough.
+
+    `since_dose_h` and `interval_h` are None before the first dose. `epoch` numbers the stretches of one regimen.
+    """
+
+    index: int
+    level: Level
+    time_h: float
+    since_dose_h: float | None
+    interval_h: float | None
+    epoch: int
+    why_unused: WhyUnused | None
+
+    @property
+    def used(self) -> bool:
+        """Return whether the level is fitted (no unit)."""
+        return self.why_unused is None
+
+    @property
+    def is_trough(self) -> bool:
+        """Return whether the level was drawn near the end of a dosing interval (no unit)."""
+        if self.since_dose_h is None or self.interval_h is None:
+            return False
+        return TROUGH_FROM * self.interval_h <= self.since_dose_h + SAME_INSTANT_H <= (
+            TROUGH_UNTIL * self.interval_h + 2.0 * SAME_INSTANT_H
+        )
+
+
+@dataclass(frozen=True)
+class Dosing:
+    """The dosing that covers `now`: its regimen if it is regular, when the next dose is due (h), mg per day."""
+
+    regimen: Regimen | None
+    last_dose_h: float | None
+    next_due_h: float
+    daily_dose_mg: float | None
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class CovariatePiece:
+    """The values of the model's covariates (own units) from `start_h` on, and the typical values (L/h, L, 1/h)."""
+
+    start_h: float
+    covariates: Mapping[str, float]
+    typical: Mapping[Parameter, float]
+
+
+@dataclass(frozen=True)
+class Unstudied:
+    """A covariate value, in its own unit, outside a model's studied range."""
+
+    limit: Limit
+    value: float
+
+
+@dataclass(frozen=True)
+class History:
+    """A case read against a model; times in h on `clock`, doses in mg."""
+
+    clock: Clock
+    now_h: float
+    given: Runs
+    planned_doses: int
+    levels: tuple[DrawnLevel, ...]
+    dosing: Dosing
+    pieces: tuple[CovariatePiece, ...]
+    assumed: Mapping[str, float]
+    unstudied: tuple[Unstudied, ...]
+    late_changes: tuple[int, ...]
+
+    @property
+    def used(self) -> tuple[DrawnLevel, ...]:
+        """Return the levels that are fitted, in order of time (ng/mL, h)."""
+        return tuple(sorted((drawn for drawn in self.levels if drawn.used), key=lambda drawn: drawn.time_h))
+
+    @property
+    def last_trough(self) -> DrawnLevel | None:
+        """Return the last level that is fitted and a trough (ng/mL, h), if any."""
+        troughs = [drawn for drawn in self.used if drawn.is_trough]
+        return troughs[-1] if troughs else None
+
+    @property
+    def covariates_now(self) -> Mapping[str, float]:
+        """Return the values of the model's covariates at `now`, each in its own unit."""
+        return self.pieces[-1].covariates
+
+    @property
+    def typical_now(self) -> Mapping[Parameter, float]:
+        """Return the typical CL (L/h), V (L) and ka (1/h) at `now`."""
+        return self.pieces[-1].typical
+
+
+def read_history(case: Case, model: PopulationModel) -> History:
+    """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate."""
+    clock = case.clock
+    declared = _declared_runs(case, clock)
+    now_h = _now(case, clock, declared)
+    given, planned = _given(declared, now_h)
+    pieces, assumed, late = _covariate_pieces(case, model, clock, now_h)
+    return History(
+        clock=clock,
+        now_h=now_h,
+        given=given,
+        planned_doses=planned,
+        levels=_drawn_levels(case, model, clock, given, declared, now_h),
+        dosing=_dosing(given, declared, now_h),
+        pieces=pieces,
+        assumed=assumed,
+        unstudied=_checked_limits(case, model, pieces),
+        late_changes=late,
+    )
+
+
+def _declared_runs(case: Case, clock: Clock) -> Runs:
+    """All doses of the case, given and planned, equal single doses gathered into runs."""
+    count = len(case.doses)
+    runs = Runs(
+        np.zeros(count, dtype=np.intp),
+        np.array([clock.hours(dose.time) for dose in case.doses], dtype=float),
+        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in case.doses], dtype=float),
+        np.array([float(dose.times) for dose in case.doses], dtype=float),
+        np.array([dose.dose_mg for dose in case.doses], dtype=float),
+    )
+    return merge_equal_doses(runs)
+
+
+def _now(case: Case, clock: Clock, declared: Runs) -> float:
+    if case.now is not None:
+        return clock.hours(case.now)
+    last = [clock.hours(level.time) for level in case.levels]
+    if len(declared.count):
+        last.append(float(_last(declared).max()))
+    return max(last, default=0.0)
+
+
+def _last(runs: Runs) -> np.ndarray:
+    """The time of the last dose of each run, h."""
+    return np.asarray(runs.start_h + np.where(runs.count > 1.0, runs.every_h, 0.0) * (runs.count - 1.0))
+
+
+def _given(declared: Runs, now_h: float) -> tuple[Runs, int]:
+    """The doses up to `now`, and the number of those after it."""
+    begun = declared.start_h <= now_h + SAME_INSTANT_H
+    runs = declared.where(begun)
+    every = np.where(runs.count > 1.0, runs.every_h, 1.0)
+    until_now = np.floor((now_h - runs.start_h + SAME_INSTANT_H) / every) + 1.0
+    count = np.minimum(runs.count, until_now)
+    planned = int(declared.count.sum() - count.sum())
+    return Runs(runs.patient, runs.start_h, runs.every_h, count, runs.dose_mg), planned
+
+
+def _expanded(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Time (h) and run of every single dose, in order of time."""
+    count = runs.count.astype(np.intp)
+    run = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+    time = runs.start_h[run] + np.where(number > 0, runs.every_h[run], 0.0) * number
+    order = np.argsort(time, kind="stable")
+    return time[order], run[order]
+
+
+def _interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
+    """The dosing interval (h) that follows a dose: to the next dose that is due, by its own run or another's."""
+    time, run = float(times[position]), int(owner[position])
+    due = [float(times[position + 1])] if position + 1 < len(times) else []
+    first, last = runs.start_h, _last(runs)
+    for other in range(len(runs.count)):
+        every = float(runs.every_h[other])
+        if math.isnan(every):
+            continue
+        interleaved = other == run or (first[other] < time and last[other] > first[run])
+        if interleaved and first[other] <= time + SAME_INSTANT_H:
+            steps = math.floor((time - first[other] + SAME_INSTANT_H) / every) + 1
+            due.append(float(first[other]) + steps * every)
+    if due:
+        return min(due) - time
+    return float(times[position] - times[position - 1]) if position else USUAL_INTERVAL_H
+
+
+def _drawn_levels(
+    case: Case, model: PopulationModel, clock: Clock, given: Runs, declared: Runs, now_h: float
+) -> tuple[DrawnLevel, ...]:
+    times, owner = _expanded(declared)
+    changes = _regimen_changes(given)
+    drawn = []
+    for index, level in enumerate(case.levels):
+        time = clock.hours(level.time)
+        position = int(np.searchsorted(times, time - SAME_INSTANT_H)) - 1
+        since = time - float(times[position]) if position >= 0 else None
+        interval = _interval_after(declared, times, owner, position) if position >= 0 else None
+        epoch = int(np.searchsorted(changes, time - SAME_INSTANT_H))
+        why = _why_unused(model, time, now_h, since, interval)
+        drawn.append(DrawnLevel(index, level, time, since, interval, epoch, why))
+    return tuple(drawn)
+
+
+def _regimen_changes(given: Runs) -> np.ndarray:
+    """Times (h) at which the dosing changed: the start of each run that does not interleave with an earlier one."""
+    first, last = given.start_h, _last(given)
+    return np.array(
+        sorted(
+            float(start)
+            for index, start in enumerate(first)
+            if not any(first[other] < start < last[other] for other in range(len(first)) if other != index)
+        )
+    )
+
+
+def _why_unused(
+    model: PopulationModel, time: float, now_h: float, since: float | None, interval: float | None
+) -> WhyUnused | None:
+    if time > now_h + SAME_INSTANT_H:
+        return "in_future"
+    if since is None or interval is None:
+        return "before_first_dose"
+    if since + SAME_INSTANT_H < model.earliest_sample_fraction * interval:
+        return "too_early"
+    return None
+
+
+def _dosing(given: Runs, declared: Runs, now_h: float) -> Dosing:
+    times, owner = _expanded(given)
+    if not len(times):
+        return Dosing(None, None, now_h, None, False)
+    last = float(times[-1])
+    all_times, all_owner = _expanded(declared)
+    position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
+    interval = _interval_after(declared, all_times, all_owner, position)
+    regimen = _covering_regimen(declared, int(all_owner[position]), last)
+    interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
+    # without a regular regimen, what was given in the day that ends with the last dose is the fact nearest to mg per day
+    daily = regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
+    due = last + interval
+    while due < now_h - SAME_INSTANT_H and not interrupted:
+        due += interval
+    return Dosing(None if interrupted else regimen, last, max(due, now_h), daily, interrupted)
+
+
+def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:
+    """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular."""
+    if math.isnan(float(declared.every_h[main])):
+        return None
+    first, last, every = declared.start_h, _last(declared), float(declared.every_h[main])
+    together = [
+        run
+        for run in range(len(declared.count))
+        if run == main
+        or (
+            not math.isnan(float(declared.every_h[run]))
+            and first[run] <= last_h
+            and last[run] > first[main]
+            and last[run] + declared.every_h[run] > last_h + SAME_INSTANT_H
+        )
+    ]
+    if any(abs(declared.every_h[run] - every) > SAME_INSTANT_H for run in together):
+        return None
+    phase = {run: float((first[run] - first[main]) % every) for run in together}
+    # rounding may put a phase of zero just below the interval
+    phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
+    ordered = sorted(together, key=lambda run: phase[run])
+    step = every / len(ordered)
+    if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
+        return None
+    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in ordered), every_h=step)
+
+
+def _covariate_pieces(
+    case: Case, model: PopulationModel, clock: Clock, now_h: float
+) -> tuple[tuple[CovariatePiece, ...], Mapping[str, float], tuple[int, ...]]:
+    values: dict[str, float] = {}
+    assumed: dict[str, float] = {}
+    missing = []
+    for name in model.covariates_used:
+        given = getattr(case.patient, name, None) if name not in COMEDICATION_COVARIATES else 0.0
+        if given is not None:
+            values[name] = float(given)
+        elif name in model.assume:
+            values[name] = assumed[name] = model.assume[name].value
+        else:
+            missing.append(_missing_covariate(model, name))
+    if missing:
+        raise Refused(missing)
+    changes = _changes(case, model, clock)
+    timely = [change for change in changes if change[0] <= now_h + SAME_INSTANT_H]
+    late = tuple(sorted({index for time, index, _, _ in changes if time > now_h + SAME_INSTANT_H and index >= 0}))
+    pieces = [CovariatePiece(-math.inf, dict(values), model.typical(values))]
+    for time in sorted({change[0] for change in timely}):
+        values.update({name: value for at, _, name, value in timely if at == time})
+        pieces.append(CovariatePiece(time, dict(values), model.typical(values)))
+    return tuple(pieces), assumed, late
+
+
+def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[float, int, str, float]]:
+    """Changes of the model's covariates: time (h), index in the case (or -1), name, value in its own unit."""
+    found = [
+        (clock.hours(change.time), index, name, float(getattr(change, name)))
+        for index, change in enumerate(case.covariates)
+        for name in model.covariates_used
+        if getattr(change, name, None) is not None
+    ]
+    for drug in case.comedications:
+        name = drug.name.strip().lower()
+        if name in model.covariates_used and name in COMEDICATION_COVARIATES:
+            found.append((clock.hours(drug.start), -1, name, 1.0))
+            if drug.stop is not None:
+                found.append((clock.hours(drug.stop), -1, name, 0.0))
+    return found
+
+
+def _missing_covariate(model: PopulationModel, name: str) -> Problem:
+    accepted = NUMERIC_COVARIATES[name].accepted if name in NUMERIC_COVARIATES else "true or false"
+    sentence = f"The model {model.id} needs this covariate, which is never assumed ({accepted})."
+    return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
+
+
+def _checked_limits(
+    case: Case, model: PopulationModel, pieces: tuple[CovariatePiece, ...]
+) -> tuple[Unstudied, ...]:
+    """The values outside the studied range; raise `Refused` for one outside a hard limit."""
+    unstudied, refused = [], []
+    for limit in model.limits:
+        for pointer, value in _values_of(case, limit.of, pieces):
+            if not limit.admits(value):
+                refused.append(_beyond_hard_limit(model, limit, pointer, value))
+            elif not limit.studied(value):
+                unstudied.append(Unstudied(limit, value))
+    if refused:
+        raise Refused(refused)
+    return tuple(unstudied)
+
+
+def _values_of(case: Case, name: str, pieces: tuple[CovariatePiece, ...]) -> list[tuple[str, float]]:
+    if name == "daily_dose_mg" or name in YES_NO_COVARIATES:
+        return []
+    start = getattr(case.patient, name, None)
+    found = [(f"/patient/{name}", float(start))] if start is not None else []
+    for index, change in enumerate(case.covariates):
+        value = getattr(change, name, None)
+        if value is not None:
+            found.append((f"/covariates/{index}/{name}", float(value)))
+    return found
+
+
+def _beyond_hard_limit(model: PopulationModel, limit: Limit, pointer: str, value: float) -> Problem:
+    unit = NUMERIC_COVARIATES[limit.of].unit
+    low = f"from {limit.hard_low:g} " if limit.hard_low is not None else ""
+    high = f"up to {limit.hard_high:g} " if limit.hard_high is not None else ""
+    accepted = f"{low}{high}{unit}"
+    sentence = f"{value:g} {unit} is outside what the model {model.id} may be used for ({accepted})."
+    return Problem(
+        code="outside_hard_limit", pointer=pointer, message=f"{sentence} {limit.reason}".strip(), accepted=accepted
+    )

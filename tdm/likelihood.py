@@ -1,0 +1,238 @@
+"""The objective of estimation: residual error, censored levels (M3) and the prior of the random effects.
+
+objective = sum over levels of (obs - pred)^2 / var + ln var, minus 2 ln of the probability of each censored level, plus
+eta' omega^-1 eta; no constants. It is minus twice the log of the posterior density. With a log-normal residual error
+observations and predictions enter as logarithms.
+
+M3 (Beal 2001, J Pharmacokinet Pharmacodyn 28:481): a level below a limit contributes the probability of being below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from tdm.course import Course, of_patients, tiled
+from tdm.kinetics import NG_ML_PER_MG_L, Directions, amounts, central_with_slopes
+from tdm.model import PARAMETERS, Omega, Parameter, Residual
+from tdm.series import Floats
+
+_CL, _V, _KA = (PARAMETERS.index(name) for name in ("cl", "v", "ka"))
+
+
+@dataclass(frozen=True)
+class ResidualError:
+    """Residual SD: sqrt((proportional * prediction)^2 + additive_ng_ml^2), or `log_sd` on the logarithm (no unit)."""
+
+    proportional: float = 0.0
+    additive_ng_ml: float = 0.0
+    log_sd: float | None = None
+
+    def sd_ng_ml(self, prediction_ng_ml: Floats) -> Floats:
+        """Return the residual SD, ng/mL, at predictions in ng/mL (first order for a log-normal error)."""
+        if self.log_sd is not None:
+            return self.log_sd * prediction_ng_ml
+        return np.asarray(np.sqrt((self.proportional * prediction_ng_ml) ** 2 + self.additive_ng_ml**2))
+
+
+def residual_error(residual: Residual) -> ResidualError:
+    """Return the residual error of a model's noun (no unit; ng/mL)."""
+    if residual.kind == "log-normal":
+        return ResidualError(log_sd=residual.sd)
+    return ResidualError(
+        getattr(residual, "proportional", 0.0),
+        getattr(residual, "additive_ng_ml", 0.0),
+    )
+
+
+@dataclass(frozen=True)
+class Variability:
+    """Random effects: their covariance `omega` (d, d), no unit, and the parameters that they act on, in its order."""
+
+    omega: Floats
+    of: tuple[Parameter, ...]
+
+    @cached_property
+    def precision(self) -> Floats:
+        """Return the inverse of omega, shape (d, d), no unit."""
+        return np.asarray(np.linalg.inv(self.omega))
+
+    @cached_property
+    def cholesky(self) -> Floats:
+        """Return the lower Cholesky factor of omega, shape (d, d), no unit."""
+        return np.asarray(np.linalg.cholesky(self.omega))
+
+    def effect_on(self, parameter: int) -> Floats:
+        """Return how ln of a parameter (by its index) changes along each random effect, shape (d,), no unit."""
+        return np.array([1.0 if name == PARAMETERS[parameter] else 0.0 for name in self.of])
+
+
+def variability(omega: Omega) -> Variability:
+    """Return the variability of a model's noun (no unit)."""
+    return Variability(np.array(omega.covariance, dtype=float), omega.of)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What estimation sees of one patient or many: histories, typical values, levels, and how they vary.
+
+    `ln_typical` (pieces, 3): ln CL (L/h), ln V (L), ln ka (1/h). `level_ng_ml` (samples,) holds the observed level or,
+    where `censored`, the limit that it is below.
+    """
+
+    course: Course
+    ln_typical: Floats
+    level_ng_ml: Floats
+    censored: NDArray[np.bool_]
+    residual: ResidualError
+    variability: Variability
+
+    def patients(self, chosen: NDArray[np.bool_]) -> Cohort:
+        """Return the cohort of the chosen patients (mask); units as before."""
+        course, piece, sample = of_patients(self.course, chosen)
+        return replace(
+            self,
+            course=course,
+            ln_typical=self.ln_typical[piece],
+            level_ng_ml=self.level_ng_ml[sample],
+            censored=self.censored[sample],
+        )
+
+    def tiled(self, copies: int) -> Cohort:
+        """Return the cohort with every patient `copies` times, copy after copy; units as before."""
+        return replace(
+            self,
+            course=tiled(self.course, copies),
+            ln_typical=np.tile(self.ln_typical, (copies, 1)),
+            level_ng_ml=np.tile(self.level_ng_ml, copies),
+            censored=np.tile(self.censored, copies),
+        )
+
+    @cached_property
+    def directions(self) -> tuple[Directions, Floats]:
+        """Return the slopes of ln k and ln ka by piece and effect, and of ln V by effect (no unit)."""
+        on_cl, on_v, on_ka = (self.variability.effect_on(index) for index in (_CL, _V, _KA))
+        pieces = np.ones(len(self.ln_typical))
+        return Directions(np.outer(on_cl - on_v, pieces), np.outer(on_ka, pieces)), on_v
+
+
+def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return k (1/h), ka (1/h) and V (L), shape (..., pieces), for random effects of shape (..., patients, d).
+
+    A ka without a random effect comes without the leading axes.
+    """
+    by_piece = eta if cohort.course.patients == 1 else eta[..., cohort.course.piece_patient, :]
+    typical, vary = cohort.ln_typical, cohort.variability
+    ln_cl = typical[:, _CL] + by_piece @ vary.effect_on(_CL)
+    ln_v = typical[:, _V] + by_piece @ vary.effect_on(_V)
+    ln_ka = typical[:, _KA] + by_piece @ vary.effect_on(_KA) if "ka" in vary.of else typical[:, _KA]
+    return np.exp(ln_cl - ln_v), np.exp(ln_ka), np.exp(ln_v)
+
+
+def predictions(cohort: Cohort, eta: Floats) -> Floats:
+    """Return the predicted concentrations (ng/mL) at the levels, shape (..., samples), for eta (..., patients, d)."""
+    k, ka, v_l = rates(cohort, eta)
+    central = amounts(cohort.course, k, ka).central_mg
+    return np.asarray(NG_ML_PER_MG_L * central / _taken(v_l, cohort.course.sample_piece))
+
+
+def objective(cohort: Cohort, eta: Floats) -> Floats:
+    """Return the objective (no unit) of each patient, shape (..., patients), for eta of shape (..., patients, d)."""
+    return level_objective(cohort, predictions(cohort, eta)) + prior_objective(cohort.variability, eta)
+
+
+def prior_objective(vary: Variability, eta: Floats) -> Floats:
+    """Return eta' omega^-1 eta (no unit) for eta of shape (..., d): the squared Mahalanobis distance."""
+    return np.asarray(np.einsum("...i,ij,...j->...", eta, vary.precision, eta))
+
+
+def level_objective(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
+    """Return the levels' part of the objective (no unit), shape (..., patients), from predictions in ng/mL."""
+    return _by_patient(cohort.course, _misfit(cohort, prediction_ng_ml))
+
+
+def objective_with_slopes(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return objective (..., n), exact gradient (..., n, d) and expected information (..., n, d, d); no units.
+
+    The information is that of half the objective, so its inverse is the covariance of eta.
+    """
+    k, ka, v_l = rates(cohort, eta)
+    along, on_v = cohort.directions
+    central, slopes = central_with_slopes(cohort.course, k, ka, along)
+    prediction = NG_ML_PER_MG_L * central / _taken(v_l, cohort.course.sample_piece)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ln_slopes = slopes / central - on_v.reshape(-1, *(1,) * central.ndim)
+    by_ln, information = _misfit_slopes(cohort, prediction)
+    vary, course = cohort.variability, cohort.course
+    gradient = [_by_patient(course, by_ln * s) for s in ln_slopes]
+    fisher = [[_by_patient(course, information * s * t) for t in ln_slopes] for s in ln_slopes]
+    value = level_objective(cohort, prediction) + prior_objective(vary, eta)
+    return (
+        value,
+        np.stack(gradient, axis=-1) + 2.0 * eta @ vary.precision,
+        np.stack([np.stack(row, axis=-1) for row in fisher], axis=-2) + vary.precision,
+    )
+
+
+def weighted_residuals(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
+    """Return (obs - pred) / SD (no unit) at predictions in ng/mL, on the logarithm for a log-normal error.
+
+    A censored level counts as its limit; the caller decides what that means.
+    """
+    if cohort.residual.log_sd is not None:
+        return np.asarray(np.log(cohort.level_ng_ml / prediction_ng_ml) / cohort.residual.log_sd)
+    return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.residual.sd_ng_ml(prediction_ng_ml))
+
+
+def _taken(values: Floats, index: np.ndarray) -> Floats:
+    return values if values.shape[-1] == 1 else np.asarray(values[..., index])
+
+
+def _by_patient(course: Course, values: Floats) -> Floats:
+    """Sum values per sample, shape (..., samples), over each patient; zero for a patient without samples."""
+    if course.patients == 1:
+        return np.asarray(values.sum(axis=-1, keepdims=True))
+    present, start = np.unique(course.sample_patient, return_index=True)
+    total = np.zeros((*values.shape[:-1], course.patients))
+    if len(present):
+        total[..., present] = np.add.reduceat(values, start, axis=-1)
+    return total
+
+
+def _misfit(cohort: Cohort, prediction: Floats) -> Floats:
+    """Each level's part of the objective."""
+    error, censored = cohort.residual, cohort.censored
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distance = weighted_residuals(cohort, prediction)
+        if error.log_sd is not None:
+            measured = distance**2 + 2.0 * np.log(error.log_sd)
+        else:
+            measured = distance**2 + 2.0 * np.log(error.sd_ng_ml(prediction))
+        if not np.any(censored):
+            return np.asarray(measured)
+        return np.asarray(np.where(censored, -2.0 * log_ndtr(distance), measured))
+
+
+def _misfit_slopes(cohort: Cohort, prediction: Floats) -> tuple[Floats, Floats]:
+    """Derivative of each level's part by ln(prediction), and the expected information of half of it."""
+    error, censored = cohort.residual, cohort.censored
+    distance = weighted_residuals(cohort, prediction)
+    if error.log_sd is not None:
+        by_distance = np.full(np.shape(prediction), -1.0 / error.log_sd)
+        ln_sd_slope: Floats | float = 0.0
+    else:
+        sd = error.sd_ng_ml(prediction)
+        ln_sd_slope = (error.proportional * prediction / sd) ** 2
+        by_distance = -prediction / sd - distance * ln_sd_slope
+    slope = 2.0 * distance * by_distance + 2.0 * ln_sd_slope
+    # at its mean a normal observation informs by (d pred / sd)^2 and by twice (d ln sd)^2
+    information = (by_distance + distance * ln_sd_slope) ** 2 + 2.0 * np.asarray(ln_sd_slope) ** 2
+    if np.any(censored):
+        hazard = np.exp(-0.5 * distance**2 - log_ndtr(distance)) / np.sqrt(2.0 * np.pi)
+        slope = np.where(censored, -2.0 * hazard * by_distance, slope)
+        information = np.where(censored, hazard * (distance + hazard) * by_distance**2, information)
+    return np.asarray(slope), np.asarray(information)

@@ -1,0 +1,184 @@
+"""A dosing protocol (window, start, studied doses, visits) and the rules of the drug's label, as published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tdm.citation import Citation, Sourced
+from tdm.errors import Problem, problem_error
+from tdm.quantities import Number, Whole
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Window(_Noun, Sourced):
+    """A therapeutic window of steady-state troughs, `low_ng_ml` to `high_ng_ml`, ng/mL, ends included."""
+
+    low_ng_ml: Annotated[Number, Field(gt=0, le=50)]
+    high_ng_ml: Annotated[Number, Field(gt=0, le=50)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low_ng_ml >= self.high_ng_ml:
+            sentence = "The window is reversed: low_ng_ml must be below high_ng_ml."
+            raise problem_error([Problem(code="window_reversed", pointer="/low_ng_ml", message=sentence)])
+        return self
+
+    @property
+    def midpoint_ng_ml(self) -> float:
+        """Return the middle of the window, ng/mL."""
+        return 0.5 * (self.low_ng_ml + self.high_ng_ml)
+
+    def __str__(self) -> str:
+        return f"{self.low_ng_ml:g}-{self.high_ng_ml:g} ng/mL"
+
+
+class StartPhase(_Noun):
+    """One phase of a protocol's start: once daily between `low_mg` and `high_mg`, for `days` (None: until adjusted)."""
+
+    low_mg: Annotated[Number, Field(gt=0)]
+    high_mg: Annotated[Number, Field(gt=0)]
+    days: Number | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low_mg > self.high_mg:
+            sentence = "The doses are reversed: low_mg must not exceed high_mg."
+            raise problem_error([Problem(code="doses_reversed", pointer="/low_mg", message=sentence)])
+        return self
+
+
+class StartTableRow(_Noun):
+    """A cell of a published table of initial doses, once daily, mg: which weight (kg), which bilirubin (umol/L).
+
+    Lower ends are included, upper ends are not, but for bilirubin, whose upper end is included.
+    """
+
+    weight_from_kg: Number
+    weight_below_kg: Number
+    bilirubin_above_umol_l: Number | None = None
+    bilirubin_up_to_umol_l: Number | None = None
+    dose_mg: Annotated[Number, Field(gt=0)]
+
+    def covers(self, weight_kg: float, bilirubin_umol_l: float) -> bool:
+        """Return whether the row is for this weight (kg) and total bilirubin (umol/L)."""
+        above, up_to = self.bilirubin_above_umol_l, self.bilirubin_up_to_umol_l
+        return (
+            self.weight_from_kg <= weight_kg < self.weight_below_kg
+            and (above is None or bilirubin_umol_l > above)
+            and (up_to is None or bilirubin_umol_l <= up_to)
+        )
+
+
+class Start(_Noun, Sourced):
+    """How a protocol starts: phases in mg once daily, or a table by weight and bilirubin; `text` as published."""
+
+    text: str
+    phases: tuple[StartPhase, ...] = ()
+    table: tuple[StartTableRow, ...] = ()
+
+
+class Maintenance(_Noun, Sourced):
+    """A protocol's maintenance dose, mg once daily, where its source states one; `text` as published."""
+
+    text: str
+    low_mg: Number | None = None
+    high_mg: Number | None = None
+
+
+class StudiedDose(_Noun, Sourced):
+    """The highest daily dose that the protocol's sources studied, mg per day."""
+
+    highest_daily_dose_mg: Annotated[Number, Field(gt=0)]
+
+
+class ProtocolPopulation(_Noun):
+    """Who the protocol is for; ages in years, ends included."""
+
+    description: str
+    age_low_years: Number | None = None
+    age_high_years: Number | None = None
+    subjects: Whole | None = None
+
+    def admits_age(self, age_years: float) -> bool:
+        """Return whether an age in years is one that the protocol is for."""
+        low, high = self.age_low_years, self.age_high_years
+        return (low is None or age_years >= low) and (high is None or age_years <= high)
+
+
+class Protocol(_Noun):
+    """A published protocol. A window (ng/mL) or a studied dose (mg/d) that its source does not state is absent."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    title: str
+    disease: str
+    citation: Citation
+    population: ProtocolPopulation
+    window: Window | None = None
+    sister_protocols: tuple[str, ...] = ()
+    start: Start | None = None
+    maintenance: Maintenance | None = None
+    studied: StudiedDose | None = None
+    visits: str = ""
+    response: str = ""
+    conflicts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_sisters_without_window(self) -> Self:
+        if self.window is None and not self.sister_protocols:
+            sentence = "A protocol without a window must name the sister protocols whose windows the answer shows."
+            raise problem_error([Problem(code="missing_field", pointer="/sister_protocols", message=sentence)])
+        return self
+
+
+class LabelNumber(_Noun, Sourced):
+    """One number of the label in `unit`."""
+
+    value: Number
+    unit: str
+    meaning: str
+
+
+class LabelRules(_Noun):
+    """The rules of the drug's label that the decision uses; each number with its unit and source."""
+
+    id: str
+    title: str
+    citation: Citation
+    numbers: Mapping[str, LabelNumber]
+    texts: Mapping[str, str] = {}
+
+    def number(self, name: str) -> float:
+        """Return the value of one of the label's numbers in its own unit; KeyError if the label file lacks it."""
+        return self.numbers[name].value
+
+
+class DefaultModel(_Noun, Sourced):
+    """One row of the choice of a model by age (years) and weight (kg): from `age_from_years`, below and up to."""
+
+    model: str
+    age_from_years: Number
+    age_below_years: Number | None = None
+    weight_up_to_kg: Number | None = None
+    reason: str
+
+    def suits(self, age_years: float, weight_kg: float) -> bool:
+        """Return whether the row is for this age (years) and weight (kg)."""
+        return (
+            age_years >= self.age_from_years
+            and (self.age_below_years is None or age_years < self.age_below_years)
+            and (self.weight_up_to_kg is None or weight_kg <= self.weight_up_to_kg)
+        )
+
+
+class Defaults(_Noun):
+    """Which model a patient gets without a choice of one's own: the first row that suits (years, kg)."""
+
+    youngest_years: Number
+    youngest_reason: str
+    rows: tuple[DefaultModel, ...]

@@ -1,0 +1,124 @@
+"""The strict reading of JSON and TOML text: what is ambiguous, not finite, too deep or not Unicode is refused.
+
+A stock JSON reader takes the last of two equal keys, NaN, 1e400 as infinity and lone surrogates; a dose is too serious
+for that.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from tdm.errors import refuse
+
+# Design rules: no case of a patient comes near these.
+MOST_BYTES = 1_048_576
+DEEPEST_NESTING = 32
+
+
+def parse_json(source: bytes | str) -> Any:
+    """Return the Python value of a JSON text (no units); raise `Refused` for what is not strict, finite, unique JSON."""
+    text = _decoded(source)
+    if not text.strip():
+        raise refuse("empty_input", "", "The input is empty; a JSON object is expected.")
+    _check_nesting(text)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise refuse("not_json", "", f"This is not JSON: {error.msg} at {where}.") from None
+    for found in _texts(value):
+        if any("\ud800" <= character <= "\udfff" for character in found):
+            raise refuse("not_unicode", "", "A text holds half of a surrogate pair, which is no Unicode character.")
+    return value
+
+
+def parse_toml(source: bytes | str) -> dict[str, Any]:
+    """Return the table of a TOML text (no units); raise `Refused` with the line where it cannot be read."""
+    try:
+        return tomllib.loads(_decoded(source))
+    except tomllib.TOMLDecodeError as error:
+        raise refuse("not_toml", "", f"This is not TOML: {error}.") from None
+    except RecursionError:
+        raise refuse("nested_too_deep", "", f"The input nests deeper than {DEEPEST_NESTING} levels.") from None
+
+
+def _decoded(source: bytes | str) -> str:
+    if len(source) > MOST_BYTES:
+        raise refuse("too_large", "", f"The input is longer than {MOST_BYTES} bytes.", f"at most {MOST_BYTES} bytes")
+    if isinstance(source, str):
+        return source
+    try:
+        return source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise refuse("not_utf8", "", f"The input is not UTF-8 (byte {error.start}).", "UTF-8") from None
+
+
+def _check_nesting(text: str) -> None:
+    depth, inside, escaped = 0, False, False
+    for character in text:
+        if inside:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                inside = False
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            depth += 1
+            if depth > DEEPEST_NESTING:
+                sentence = f"The input nests deeper than {DEEPEST_NESTING} levels."
+                raise refuse("nested_too_deep", "", sentence, f"at most {DEEPEST_NESTING} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                name = key if key.isidentifier() and len(key) <= 40 else "a key"
+                raise refuse("duplicate_key", "", f"{name!r} is given twice in one object.")
+            seen.add(key)
+    return table
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise refuse("not_finite", "", f"{name} is not a number that can be used; every number must be finite.")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise refuse("not_finite", "", "A number is too large to be represented; every number must be finite.")
+    return value
+
+
+def _whole(digits: str) -> int | float:
+    # beyond 15 digits no quantity of a case is meant; the fields' own ranges refuse the float
+    return int(digits) if len(digits) <= 16 else _finite(digits)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
