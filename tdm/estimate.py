@@ -93,14 +93,19 @@ class Estimate:
         return individual(self, np.zeros_like(self.modes.eta))
 
     @cached_property
+    def mode_at_levels(self) -> Floats:
+        """Return the predictions (ng/mL) of the mode at the fitted levels, shape (levels,)."""
+        return predictions(self.cohort, self.modes.eta)
+
+    @property
+    def residuals_at_mode(self) -> Floats:
+        """Return the weighted residuals (no unit) of the fitted levels; a censored one counts as its limit."""
+        return weighted_residuals(self.cohort, self.mode_at_levels)
+
+    @cached_property
     def at_levels(self) -> Floats:
         """Return the predictions (ng/mL) of all draws at the fitted levels, shape (draws, levels)."""
         return predictions(self.cohort, self.draws.eta[:, None, :])
-
-    @cached_property
-    def amounts_now(self) -> Amounts:
-        """Return depot and central amount (mg) of all draws at `now`, before a dose at that instant's successor."""
-        return amounts_at(self, self.draws.eta, np.array([self.history.now_h]))
 
 
 def estimate_individual(model: PopulationModel, history: History) -> Estimate:
@@ -168,17 +173,6 @@ def prior_eta(estimate: Estimate, white: Floats) -> Floats:
     return np.asarray(white @ estimate.cohort.variability.cholesky.T)
 
 
-def levels_misfit(estimate: Estimate) -> tuple[Floats, Floats]:
-    """Return population and individual predictions (ng/mL) at the fitted levels, at eta = 0 and at the mode."""
-    zero = predictions(estimate.cohort, np.zeros_like(estimate.modes.eta))
-    return zero, predictions(estimate.cohort, estimate.modes.eta)
-
-
-def residuals_at_mode(estimate: Estimate) -> Floats:
-    """Return the weighted residuals (no unit) of the fitted levels at the mode; a censored one counts as its limit."""
-    return weighted_residuals(estimate.cohort, predictions(estimate.cohort, estimate.modes.eta))
-
-
 def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     """Return the weights (draws,), sum one, that the same draws have under another omega or residual error."""
     other = replace(
@@ -193,13 +187,6 @@ def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     )
     weight = estimate.draws.weight * np.exp(-0.5 * (change - change[estimate.draws.weight > 0].min()))
     return np.asarray(weight / weight.sum())
-
-
-def summary(values: Floats, weight: Floats, at: tuple[float, ...]) -> Mapping[float, float]:
-    """Return weighted quantiles of values (draws,) by probability, in the values' own unit."""
-    from tdm.posterior import quantiles
-
-    return dict(zip(at, (float(q) for q in quantiles(values, weight, at)), strict=True))
 
 
 def _optima(cohort: Cohort, modes: Modes) -> tuple[Floats, Floats]:

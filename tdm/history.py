@@ -66,9 +66,13 @@ class DrawnLevel:
 
 @dataclass(frozen=True)
 class Dosing:
-    """The dosing that covers `now`: its regimen if it is regular, when the next dose is due (h), mg per day."""
+    """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
+
+    After an interruption there is no regimen, and `daily_dose_mg` is that of the last one.
+    """
 
     regimen: Regimen | None
+    since_h: float | None
     last_dose_h: float | None
     next_due_h: float
     daily_dose_mg: float | None
@@ -234,15 +238,20 @@ def _drawn_levels(
 
 
 def _regimen_changes(given: Runs) -> np.ndarray:
-    """Times (h) at which the dosing changed: the start of each run that does not interleave with an earlier one."""
+    """Times (h) at which the dosing changed: where a run starts that neither interleaves with nor resumes another."""
     first, last = given.start_h, _last(given)
-    return np.array(
-        sorted(
-            float(start)
-            for index, start in enumerate(first)
-            if not any(first[other] < start < last[other] for other in range(len(first)) if other != index)
+    changes: list[float] = []
+    order = np.argsort(first, kind="stable")
+    for place, run in enumerate(order):
+        interleaves = any(first[other] < first[run] < last[other] for other in order if other != run)
+        before = order[place - 1] if place else None
+        resumes = before is not None and (
+            given.dose_mg[before] == given.dose_mg[run]
+            and abs(given.every_h[before] - given.every_h[run]) <= SAME_INSTANT_H
         )
-    )
+        if not interleaves and not resumes:
+            changes.append(float(first[run]))
+    return np.array(changes)
 
 
 def _why_unused(
@@ -260,7 +269,7 @@ def _why_unused(
 def _dosing(given: Runs, declared: Runs, now_h: float) -> Dosing:
     times, owner = _expanded(given)
     if not len(times):
-        return Dosing(None, None, now_h, None, False)
+        return Dosing(None, None, None, now_h, None, False)
     last = float(times[-1])
     all_times, all_owner = _expanded(declared)
     position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
@@ -272,7 +281,8 @@ def _dosing(given: Runs, declared: Runs, now_h: float) -> Dosing:
     due = last + interval
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
-    return Dosing(None if interrupted else regimen, last, max(due, now_h), daily, interrupted)
+    since = float(_regimen_changes(given)[-1])
+    return Dosing(None if interrupted else regimen, since, last, max(due, now_h), daily, interrupted)
 
 
 def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tdm.course import Course
-from tdm.series import Floats, Series, absorbed, absorbed_with_slopes
+from tdm.series import Floats, Series, absorbed, absorbed_with_slopes, newest_apart
 
 NG_ML_PER_MG_L = 1000.0
 
@@ -92,10 +92,26 @@ def unit_troughs(doses: int, every_h: float, k: Floats, ka: Floats, v_l: Floats)
     The cycle has `doses` slots of `every_h`; column l is the concentration (l + 1) slots after the dose, with all its
     forerunners a cycle apart. Shape (draws, doses). Rates in 1/h, volume in L, shape (draws,).
     """
-    ages = every_h * np.arange(1, doses + 1, dtype=float)
-    series = Series(ages, np.full(doses, doses * every_h), np.full(doses, np.inf))
+    return np.asarray(NG_ML_PER_MG_L * _unit_amounts(doses, every_h, every_h, k, ka) / v_l[..., None])
+
+
+def steady_state_amounts(
+    pattern_mg: tuple[float, ...], every_h: float, since_h: float, k: Floats, ka: Floats
+) -> Floats:
+    """Return the steady-state central amounts (mg), shape (draws, doses), `since_h` after the last dose of the cycle.
+
+    Column i stands `since_h` after the dose before dose i; with `since_h` = `every_h` it stands just before dose i.
+    """
+    return np.asarray(_unit_amounts(len(pattern_mg), every_h, since_h, k, ka) @ pattern_by_age(pattern_mg))
+
+
+def _unit_amounts(doses: int, every_h: float, since_h: float, k: Floats, ka: Floats) -> Floats:
+    """Central amount (mg per mg of a cycle's dose) by the age of the dose: `since_h` plus 0, 1, ... slots."""
+    ages = since_h + every_h * np.arange(doses, dtype=float)
+    series, part_of = newest_apart(Series(ages, np.full(doses, doses * every_h), np.full(doses, np.inf)))
     rate, absorption = k[..., None], ka[..., None]
-    return np.asarray(NG_ML_PER_MG_L * absorption * absorbed(series, rate, absorption)[0] / v_l[..., None])
+    parts = absorption * absorbed(series, rate, absorption)[0]
+    return parts if len(part_of) == doses else np.stack([parts[..., part_of == age].sum(-1) for age in range(doses)], -1)
 
 
 def pattern_by_age(pattern_mg: tuple[float, ...]) -> Floats:

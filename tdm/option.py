@@ -55,14 +55,17 @@ class Troughs:
         """Return the pre-dose concentrations (ng/mL), shape (draws, doses of the cycle), at steady state."""
         return np.asarray(self._unit(len(regimen.pattern_mg), regimen.every_h) @ pattern_by_age(regimen.pattern_mg))
 
+    def chance_of_dose(self, dose_mg: float, every_h: float, window: Window) -> Chance:
+        """Return the chance of the window (ng/mL) of one dose (mg, any positive number) every `every_h` hours."""
+        unit, cumulative = self._sorted_unit(every_h)
+        below = _mass_until(cumulative, int(np.searchsorted(unit, window.low_ng_ml / dose_mg, side="left")))
+        up_to_high = _mass_until(cumulative, int(np.searchsorted(unit, window.high_ng_ml / dose_mg, side="right")))
+        return Chance(below, up_to_high - below, 1.0 - up_to_high)
+
     def chance(self, regimen: Regimen, window: Window) -> Chance:
         """Return the chance of the window (ng/mL): above if any trough of the cycle is above, else below if any is."""
         if len(regimen.pattern_mg) == 1:
-            unit, cumulative = self._sorted_unit(regimen.every_h)
-            dose = regimen.pattern_mg[0]
-            below = _mass_until(cumulative, int(np.searchsorted(unit, window.low_ng_ml / dose, side="left")))
-            up_to_high = _mass_until(cumulative, int(np.searchsorted(unit, window.high_ng_ml / dose, side="right")))
-            return Chance(below, up_to_high - below, 1.0 - up_to_high)
+            return self.chance_of_dose(regimen.pattern_mg[0], regimen.every_h, window)
         troughs = self.under(regimen)
         is_above = troughs.max(axis=1) > window.high_ng_ml
         is_below = ~is_above & (troughs.min(axis=1) < window.low_ng_ml)
@@ -86,6 +89,11 @@ class Troughs:
         inside = _measured_below(troughs, window.high_ng_ml, error) - _measured_below(troughs, window.low_ng_ml, error)
         return float(self.weight @ inside.mean(axis=1))
 
+    def quick_option(self, regimen: Regimen, window: Window | None) -> Option:
+        """Return an option with its chances alone (no unit), for the comparison; its other numbers are NaN."""
+        chance = self.chance(regimen, window) if window else None
+        return Option(regimen, np.nan, np.nan, np.nan, chance, None)
+
     def option(self, regimen: Regimen, window: Window | None) -> Option:
         """Return a regimen's troughs (ng/mL) and, with a window (ng/mL), its chances."""
         p05, median, p95 = (float(q) for q in self.quantiles(regimen))
@@ -96,12 +104,13 @@ class Troughs:
     def needed_once_daily_mg(self, window: Window) -> float:
         """Return the once-daily dose (mg, any real number) with the highest chance of the window (ng/mL)."""
         unit, cumulative = self._sorted_unit(24.0)
-        low, high = window.low_ng_ml / unit[-1], window.high_ng_ml / max(float(unit[0]), 1e-300)
         middle = float(np.sqrt(window.low_ng_ml * window.high_ng_ml) / _interpolated(unit, cumulative, (0.5,))[0])
-        grid = np.clip(middle * np.exp(np.linspace(-1.5, 1.5, 241)), low, high)
-        reach = [np.searchsorted(unit, bound / grid) for bound in (window.low_ng_ml, window.high_ng_ml)]
+        grid = middle * np.exp(np.linspace(-1.5, 1.5, 241))
         mass = np.concatenate([[0.0], cumulative])
-        return float(grid[np.argmax(mass[reach[1]] - mass[reach[0]])])
+        below, up_to_high = (
+            mass[np.searchsorted(unit, bound / grid)] for bound in (window.low_ng_ml, window.high_ng_ml)
+        )
+        return float(grid[np.argmax(up_to_high - below)])
 
     def _unit(self, doses: int, every_h: float) -> Floats:
         key = (doses, every_h)

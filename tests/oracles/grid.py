@@ -35,8 +35,9 @@ QUANTILE_TOLERANCE = 1e-4
 """The same for a quantile, relative."""
 SCAN_SD = 7.0
 SCAN_NODES = 33
-FIRST_NODES = {1: 129, 2: 65, 3: 33}
-MOST_POINTS = 6_000_000
+FIRST_NODES = {1: (129,), 2: (65, 65), 3: (65, 65, 33)}
+MOST_POINTS = 10_000_000
+GRIDS_KEPT = 3
 DEPTH = 25.0
 """Points below exp(-25) of the best of their row are left out."""
 ZOOMS = 16
@@ -467,9 +468,7 @@ class GridPosterior:
 
     def __init__(self, case: Case) -> None:
         self._density = _Density(case)
-        d = self._density.dimensions
-        self._shape = (FIRST_NODES[d],) * d
-        self._grids: list[_Grid] = []
+        self._known: dict[tuple[int, ...], list[_Grid]] = {}
 
     def quantile(self, name: Literal["cl", "v", "ka"], p: float) -> float:
         """Quantile of an individual parameter: L/h, L, 1/h."""
@@ -537,27 +536,29 @@ class GridPosterior:
 
     def _converged(self, ask: Callable[[_Grid], float], tolerance: float) -> float:
         """The answer of the first grid on which the spacing no longer matters."""
-        share = tolerance / len(self._shape)
+        shape = FIRST_NODES[self._density.dimensions]
         while True:
             with np.errstate(all="ignore"):
-                answer, *checks = [ask(grid) for grid in self._current_grids()]
+                answer, *checks = [ask(grid) for grid in self._grids(shape)]
             changes = [abs(answer - check) for check in checks]
             if sum(changes) <= tolerance:
                 return answer
-            self._shape = tuple(
-                2 * nodes - 1 if change > share else nodes
-                for nodes, change in zip(self._shape, changes, strict=True)
+            worst = max(tolerance / len(shape), max(changes) / 10)
+            shape = tuple(
+                2 * nodes - 1 if change >= worst else nodes
+                for nodes, change in zip(shape, changes, strict=True)
             )
-            self._grids = []
-            if np.prod(self._shape) > MOST_POINTS:
-                raise NotConverged(f"changes of {changes}, refused a grid of {self._shape}")
+            if np.prod(shape) > MOST_POINTS:
+                raise NotConverged(f"changes of {changes}, refused a grid of {shape}")
 
-    def _current_grids(self) -> list[_Grid]:
-        """The grid, then the same with twice the spacing along each coordinate in turn."""
-        if not self._grids:
-            grid = _Grid.located(self._density, self._shape)
-            self._grids = [grid, *(grid.coarser(axis) for axis in range(len(self._shape)))]
-        return self._grids
+    def _grids(self, shape: tuple[int, ...]) -> list[_Grid]:
+        """The grid of that shape, then with twice the spacing along each coordinate in turn."""
+        if shape not in self._known:
+            if len(self._known) == GRIDS_KEPT:
+                self._known.pop(max(self._known, key=np.prod))
+            grid = _Grid.located(self._density, shape)
+            self._known[shape] = [grid, *(grid.coarser(axis) for axis in range(len(shape)))]
+        return self._known[shape]
 
 
 def grid_posterior(case: Case) -> GridPosterior:

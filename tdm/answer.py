@@ -1,0 +1,216 @@
+"""The answer: frozen nouns with units in their names, the same in Python, JSON, on the command line and over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tdm.clock import Time
+from tdm.findings import Finding
+from tdm.regimen import Regimen
+
+SIGNIFICANT_DIGITS = 6
+
+
+def rounded(value: float) -> float:
+    """Return a number of any unit at the six significant digits that answers are given in."""
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+Rounded = Annotated[float, AfterValidator(rounded)]
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spread(_Noun):
+    """Median and 90 % interval of the posterior, in the unit of the field that holds it."""
+
+    median: Rounded
+    p05: Rounded
+    p95: Rounded
+
+
+class Probability(_Noun):
+    """Chance (no unit, sum one) that the individual steady-state pre-dose concentrations are below, within, above."""
+
+    below: Rounded
+    within: Rounded
+    above: Rounded
+
+
+class AnswerOption(_Noun):
+    """A regimen with its predicted steady-state trough (ng/mL), mg per day and chances; null without a window."""
+
+    regimen: Regimen
+    start_at: Time
+    daily_dose_mg: Rounded
+    trough_ng_ml: Spread
+    probability: Probability | None
+    measured_within: Rounded | None
+    reason: str
+    asked: bool = False
+
+
+class Until(_Noun):
+    """When the concentration is down to the upper limit: for half and for 95 % of the posterior."""
+
+    median: Time
+    p95: Time
+
+
+class HoldAnswer(_Noun):
+    """A hold: until when at least, on which condition (ng/mL), and with what to resume."""
+
+    until: Until
+    condition: str
+    resume: AnswerOption | None
+
+
+class LabelDoses(_Noun):
+    """Daily doses (mg) that the label's proportion gives for the window's limits and midpoint."""
+
+    low: Rounded
+    midpoint: Rounded
+    high: Rounded
+
+
+class LabelRule(_Noun):
+    """The label's proportion from a daily dose (mg) and a trough (ng/mL), or the `reason` why it does not apply."""
+
+    daily_dose_mg: LabelDoses | None
+    current_daily_dose_mg: Rounded | None
+    trough_ng_ml: Rounded | None
+    reason: str | None
+    source: str
+
+
+class ParameterAnswer(_Noun):
+    """One parameter of the individual in the unit of its field: population, mode, posterior median and 90 % interval."""
+
+    typical: Rounded
+    map: Rounded
+    median: Rounded
+    p05: Rounded
+    p95: Rounded
+
+
+class IndividualAnswer(_Noun):
+    """The individual's apparent clearance (L/h), volume (L) and half-life (h) at `now`."""
+
+    clearance_l_per_h: ParameterAnswer
+    volume_l: ParameterAnswer
+    half_life_h: ParameterAnswer
+
+
+class LevelFit(_Noun):
+    """A level against the model, ng/mL; the weighted residual (no unit) is null where censored or not used."""
+
+    time: Time
+    observed_ng_ml: Rounded | None
+    below_ng_ml: Rounded | None
+    population_ng_ml: Rounded
+    individual_ng_ml: Rounded
+    weighted_residual: Rounded | None
+    used: bool
+
+
+class Fit(_Noun):
+    """The fit of one model: its weight, random effects at the mode and objective (no units), and each level."""
+
+    model: str
+    weight: Rounded
+    eta: dict[str, Rounded]
+    objective: Rounded
+    levels: tuple[LevelFit, ...]
+
+
+class NextLevelAnswer(_Noun):
+    """When to measure again, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+    from_: Annotated[Time, Field(alias="from")]
+    to: Time
+    reason: str
+
+
+class SourceAnswer(_Noun):
+    """A model or protocol with its citation, grade of transcription and level of evidence (no units)."""
+
+    id: str
+    title: str
+    reference: str
+    doi: str
+    grade: str
+    verified_against: str
+    oxford_level: str | None
+
+
+class Assumed(_Noun):
+    """What the case did not say and the answer took for granted, with its unit and why."""
+
+    field: str
+    value: str
+    why: str
+
+
+class Ignored(_Noun):
+    """What the case said and the answer does not use (JSON Pointer), and why."""
+
+    pointer: str
+    why: str
+
+
+class Numerics(_Noun):
+    """How exact the probabilities are: draws, effective sample size, largest standard error (no units)."""
+
+    draws: int
+    effective_sample_size: Rounded
+    probability_error: Rounded
+    certified: bool
+
+
+class Basis(_Noun):
+    """What the answer rests on: sources, window (ng/mL), assumptions, equations, versions and the case's identity."""
+
+    models: tuple[SourceAnswer, ...]
+    protocol: SourceAnswer
+    window: str | None
+    assumed: tuple[Assumed, ...]
+    ignored: tuple[Ignored, ...]
+    equations: tuple[str, ...]
+    ambiguities: tuple[str, ...]
+    numerics: Numerics
+    versions: dict[str, str]
+    case_id: str
+    disclaimer: str
+
+
+class Curve(_Noun):
+    """Concentrations (ng/mL) over time: the history, and what is proposed ahead; median and 90 % interval."""
+
+    times: tuple[Time, ...]
+    median: tuple[Rounded, ...]
+    p05: tuple[Rounded, ...]
+    p95: tuple[Rounded, ...]
+
+
+class Recommendation(_Noun):
+    """The whole answer to a case; units in the names of the fields, times in the kind that the case uses."""
+
+    decision: Literal["start", "keep", "increase", "decrease", "change", "hold", "none"]
+    summary: str
+    proposal: AnswerOption | None
+    hold: HoldAnswer | None
+    options: tuple[AnswerOption, ...]
+    current: AnswerOption | None
+    label_rule: LabelRule
+    individual: IndividualAnswer
+    fits: tuple[Fit, ...]
+    next_level: NextLevelAnswer | None
+    findings: tuple[Finding, ...]
+    basis: Basis
+    curve: Curve

@@ -1,0 +1,77 @@
+"""The picture's numbers: concentrations of the individual over the recent history and under what is proposed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tdm.course import Runs, lay_out
+from tdm.estimate import Estimate
+from tdm.kinetics import concentrations
+from tdm.likelihood import rates
+from tdm.regimen import Regimen
+from tdm.series import Floats
+
+# Design rules of the picture: how far back and ahead, how fine, how many draws.
+DAYS_BACK = 28.0
+DAYS_AHEAD = 14.0
+STEP_H = 4.0
+CURVE_DRAWS = 300
+
+
+class CurvePoints(NamedTuple):
+    """Times (h on the case's clock) with median and 90 % interval of the concentration, ng/mL."""
+
+    times_h: Floats
+    median: Floats
+    p05: Floats
+    p95: Floats
+
+
+def curve_points(estimate: Estimate, regimen: Regimen | None, start_h: float) -> CurvePoints:
+    """Return the concentrations (ng/mL) from the recent history to two weeks after a regimen starts (h).
+
+    The grid is anchored at the start, so that pre-dose times are on it.
+    """
+    history = estimate.history
+    begin = float(history.given.start_h.min()) if len(history.given.count) else start_h
+    first = max(begin, start_h - 24.0 * DAYS_BACK)
+    steps_back = int(np.floor((start_h - first) / STEP_H))
+    times = start_h + STEP_H * np.arange(-steps_back, int(24.0 * DAYS_AHEAD / STEP_H) + 1)
+    course = lay_out(
+        _with_regimen(history.given, regimen, start_h),
+        np.zeros(len(times), dtype=np.intp),
+        times,
+        np.zeros(len(history.pieces) - 1, dtype=np.intp),
+        np.array([piece.start_h for piece in history.pieces[1:]], dtype=float),
+        1,
+    )
+    k, ka, v_l = rates(estimate.cohort, _resampled(estimate)[:, None, :])
+    ordered = np.sort(concentrations(course, k, ka, v_l), axis=0)
+    p05, median, p95 = (ordered[round(p * (CURVE_DRAWS - 1))] for p in (0.05, 0.5, 0.95))
+    return CurvePoints(times, median, p05, p95)
+
+
+def _resampled(estimate: Estimate) -> Floats:
+    """Equally weighted draws (no unit) of the posterior: systematic resampling at the middles of equal shares."""
+    cumulative = np.cumsum(estimate.draws.weight)
+    places = np.searchsorted(cumulative, (np.arange(CURVE_DRAWS) + 0.5) / CURVE_DRAWS)
+    return np.asarray(estimate.draws.eta[np.minimum(places, len(cumulative) - 1)])
+
+
+def _with_regimen(given: Runs, regimen: Regimen | None, start_h: float) -> Runs:
+    """The doses given, followed by those of a regimen over the days ahead."""
+    if regimen is None:
+        return given
+    slots = np.arange(len(regimen.pattern_mg))
+    count = np.ceil((24.0 * DAYS_AHEAD + regimen.every_h - regimen.every_h * slots) / regimen.cycle_h)
+    kept = count > 0
+    added = (
+        np.zeros(int(kept.sum()), dtype=np.intp),
+        (start_h + regimen.every_h * slots)[kept],
+        np.full(int(kept.sum()), regimen.cycle_h),
+        count[kept],
+        np.array(regimen.pattern_mg)[kept],
+    )
+    return Runs(*(np.concatenate([a, b]) for a, b in zip(vars(given).values(), added, strict=True)))

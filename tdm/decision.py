@@ -1,0 +1,346 @@
+"""From the posterior to a decision: which regimen next, keep, hold, or none. Every number here is a design rule.
+
+The functions read as the rules do; `tdm/README.md` lists the rules in words. Times in h on the case's clock, doses in mg,
+concentrations in ng/mL, probabilities without unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from tdm.candidates import LARGEST_STEP_UP, candidates, is_preparable, simplicity
+from tdm.case import Product
+from tdm.course import SAME_INSTANT_H
+from tdm.estimate import Estimate, amounts_at, concentrations_at
+from tdm.kinetics import NG_ML_PER_MG_L, carried
+from tdm.option import Chance, Option, Troughs
+from tdm.posterior import quantiles
+from tdm.protocol import LabelRules, Protocol, Window
+from tdm.regimen import Regimen
+from tdm.series import Floats
+
+Kind = Literal["start", "keep", "increase", "decrease", "change", "hold", "none"]
+Origin = Literal["candidate", "current", "protocol_start", "asked"]
+
+# Ranking: options within this of the best chance count as equally good for the choice of the simplest pattern ...
+NEARLY_BEST = 0.03
+# ... and within this for the choice of the lowest chance above the window.
+EQUAL_CHANCE = 0.01
+# Chances above the window closer than this (the accuracy of the posterior) count as equal.
+EQUAL_ABOVE = 0.005
+# Keep: going on has at least this chance after a trough within the window ...
+KEEP_CHANCE = 0.80
+# ... or is within this of the best.
+KEEP_WITHIN = 0.05
+# None: no regimen reaches this chance.
+EVEN_CHANCE = 0.5
+# How many of the ranked candidates an answer lists.
+OPTIONS_LISTED = 6
+# Without a window there is no ranking: candidates between these parts of the current daily dose are listed.
+LISTED_FROM, LISTED_TO = 0.5, 2.0
+ADULT_FROM_YEARS = 18.0
+# The need once daily and what can be given differ when the best chance is lower by more than this.
+NOTABLE_LOSS = 0.05
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An option as the answer shows it: where it comes from, when it would start (h), and why it is or is not advised."""
+
+    option: Option
+    origin: Origin
+    start_h: float
+    preparable: bool
+    within_studied: bool
+
+    @property
+    def within(self) -> float:
+        """Return the chance of the window, or 0 without a window (no unit)."""
+        return self.option.chance.within if self.option.chance else 0.0
+
+    @property
+    def eligible(self) -> bool:
+        """Return whether it may become the proposal (no unit)."""
+        return self.origin == "current" or (self.origin != "asked" and self.preparable and self.within_studied)
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The highest daily dose (mg) to propose, and which rule sets it."""
+
+    daily_mg: float
+    studied_mg: float | None
+    rule: Literal["studied", "label", "step", "current"]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """When the concentration will be down to `limit_ng_ml`: median and 95 % (h), counted from `from_ng_ml` at `now`."""
+
+    limit_ng_ml: float
+    from_ng_ml: float
+    median_h: float
+    p95_h: float
+    resume: Offered | None
+
+
+@dataclass(frozen=True)
+class Need:
+    """What once-daily dose (mg, any number) the window needs, and its chance."""
+
+    once_daily_mg: float
+    chance: Chance
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decision with everything that led to it; `offered` is ranked, the best first."""
+
+    kind: Kind
+    proposal: Offered | None
+    offered: tuple[Offered, ...]
+    current: Offered | None
+    ceiling: Ceiling
+    need: Need | None
+    hold: Hold | None
+    best: Offered | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be decided: the patient's estimate, the window (ng/mL), the rules and what can be given."""
+
+    estimate: Estimate
+    window: Window | None
+    protocol: Protocol
+    label: LabelRules
+    product: Product
+    asked: tuple[Regimen, ...]
+    age_years: float
+    starts: tuple[Regimen, ...]
+
+
+def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decision:
+    """Return the decision on a question; `contradiction` says that the levels cannot be advised on."""
+    ceiling = dose_ceiling(question)
+    need = _need(troughs, question.window)
+    current = _current(question, troughs)
+    pool = _pool(question, troughs, ceiling, need, current)
+    ranked = rank(pool, question.estimate.history.dosing.daily_dose_mg)
+    best = next((offered for offered in ranked if offered.eligible), None)
+    shown = _shown(ranked, troughs, question.window)
+    decision = Decision("none", None, shown, current, ceiling, need, None, best)
+    if _must_hold(question):
+        return replace(decision, kind="hold", hold=_hold(question, best))
+    reachable = max((offered.within for offered in pool if offered.eligible), default=0.0)
+    if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
+        return decision
+    chosen = current if current is not None and _keeps(question, current, best) else best
+    return replace(decision, kind=_kind(question, chosen), proposal=_full(chosen, troughs, question.window))
+
+
+def dose_ceiling(question: Question) -> Ceiling:
+    """Return the highest daily dose (mg) that may be proposed: studied, by the label, and in one step."""
+    label = question.label.number("most_mg_on_any_day")
+    studied = question.protocol.studied.highest_daily_dose_mg if question.protocol.studied else None
+    ceiling = Ceiling(label, studied, "label")
+    current = question.estimate.history.dosing.daily_dose_mg
+    if studied is not None and studied < label:
+        ceiling = Ceiling(studied, studied, "studied")
+        if current is not None and current > studied:
+            ceiling = Ceiling(min(current, label), studied, "current")
+    if current is not None and LARGEST_STEP_UP * current < ceiling.daily_mg:
+        ceiling = Ceiling(LARGEST_STEP_UP * current, studied, "step")
+    return ceiling
+
+
+def rank(offered: Sequence[Offered], daily_mg: float | None) -> tuple[Offered, ...]:
+    """Return options from the best to the least: the rule of choice, applied again to those that it left.
+
+    `daily_mg` is the current dose per day, from which the change is counted (0 if nothing was given).
+    """
+    left, ranked = list(offered), []
+    if any(one.option.chance is None for one in left):
+        return tuple(sorted(left, key=lambda one: one.option.regimen.daily_dose_mg))
+    while left:
+        chosen = _best(left, daily_mg or 0.0)
+        ranked.append(chosen)
+        left = [one for one in left if one is not chosen]
+    return tuple(ranked)
+
+
+def _best(offered: Sequence[Offered], daily_mg: float) -> Offered:
+    """Highest chance; of the nearly best the simplest pattern, then the lowest chance above, then the least change."""
+    top = max(one.within for one in offered)
+    near = [one for one in offered if one.within >= top - NEARLY_BEST]
+    plainest = min(simplicity(one.option.regimen) for one in near)
+    simple = [one for one in near if simplicity(one.option.regimen) == plainest]
+    best_simple = max(one.within for one in simple)
+    equal = [one for one in simple if one.within >= best_simple - EQUAL_CHANCE]
+    safest = min(_above(one) for one in equal)
+    return min(
+        (one for one in equal if _above(one) <= safest + EQUAL_ABOVE),
+        key=lambda one: (abs(one.option.regimen.daily_dose_mg - daily_mg), -one.within),
+    )
+
+
+def _above(offered: Offered) -> float:
+    return offered.option.chance.above if offered.option.chance else 0.0
+
+
+def _need(troughs: Troughs, window: Window | None) -> Need | None:
+    if window is None:
+        return None
+    dose = troughs.needed_once_daily_mg(window)
+    return Need(dose, troughs.chance_of_dose(dose, 24.0, window))
+
+
+def _current(question: Question, troughs: Troughs) -> Offered | None:
+    history = question.estimate.history
+    if history.dosing.regimen is None:
+        return None
+    option = troughs.option(history.dosing.regimen, question.window)
+    return Offered(option, "current", history.dosing.next_due_h, True, True)
+
+
+def _pool(
+    question: Question, troughs: Troughs, ceiling: Ceiling, need: Need | None, current: Offered | None
+) -> list[Offered]:
+    """Every option that is compared, each regimen once, with those that were asked for besides."""
+    start = question.estimate.history.dosing.next_due_h
+    child = question.age_years < ADULT_FROM_YEARS
+
+    def offered(regimen: Regimen, origin: Origin) -> Offered:
+        option = troughs.quick_option(regimen, question.window)
+        allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
+        return Offered(option, origin, start, is_preparable(regimen, question.product), allowed)
+
+    pool = [current] if current else []
+    pool += [offered(regimen, "protocol_start") for regimen in question.starts]
+    known = [one.option.regimen for one in pool]
+    middle = need.once_daily_mg if need else question.estimate.history.dosing.daily_dose_mg or ceiling.daily_mg
+    for regimen in candidates(question.product, child, ceiling.daily_mg, middle):
+        if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
+            pool.append(offered(regimen, "candidate"))
+    return pool + [offered(regimen, "asked") for regimen in question.asked]
+
+
+def _listable(question: Question, regimen: Regimen) -> bool:
+    """Without a window, only once-daily doses around the current one are worth a line."""
+    if question.window is not None:
+        return True
+    daily = question.estimate.history.dosing.daily_dose_mg
+    near = daily is None or LISTED_FROM * daily <= regimen.daily_dose_mg <= LISTED_TO * daily
+    return near and simplicity(regimen) == 0
+
+
+def _shown(ranked: Sequence[Offered], troughs: Troughs, window: Window | None) -> tuple[Offered, ...]:
+    """The first few candidates, and whatever is current, a protocol's start or asked for; with all their numbers."""
+    shown, listed = [], 0
+    for one in ranked:
+        if one.origin == "candidate":
+            listed += 1
+            if listed > OPTIONS_LISTED:
+                continue
+        shown.append(_full(one, troughs, window))
+    return tuple(shown)
+
+
+def _full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
+    return replace(offered, option=troughs.option(offered.option.regimen, window))
+
+
+def _keeps(question: Question, current: Offered, best: Offered) -> bool:
+    trough, window = question.estimate.history.last_trough, question.window
+    assert window is not None  # there is something to keep within
+    inside = (
+        trough is not None
+        and not trough.level.censored
+        and window.low_ng_ml <= trough.level.value_ng_ml <= window.high_ng_ml
+    )
+    return (inside and current.within >= KEEP_CHANCE) or current.within >= best.within - KEEP_WITHIN
+
+
+def _kind(question: Question, chosen: Offered) -> Kind:
+    dosing, daily = question.estimate.history.dosing, chosen.option.regimen.daily_dose_mg
+    if dosing.daily_dose_mg is None:
+        return "start"
+    if dosing.regimen is not None and dosing.regimen.is_like(chosen.option.regimen):
+        return "keep"
+    change = daily - dosing.daily_dose_mg
+    if abs(change) < SAME_INSTANT_H:
+        return "change" if dosing.regimen is not None else "keep"
+    return "increase" if change > 0 else "decrease"
+
+
+def _must_hold(question: Question) -> bool:
+    critical = question.label.number("critical_above_ng_ml")
+    trough = question.estimate.history.last_trough
+    measured = trough is not None and not trough.level.censored and trough.level.value_ng_ml > critical
+    return measured or individual_trough_ng_ml(question.estimate) > critical
+
+
+def individual_trough_ng_ml(estimate: Estimate) -> float:
+    """Return the median individual concentration (ng/mL) when the next dose is due; 0 if nothing was given."""
+    if estimate.history.dosing.last_dose_h is None:
+        return 0.0
+    due = concentrations_at(estimate, estimate.draws.eta, np.array([estimate.history.dosing.next_due_h]))[:, 0]
+    return float(_quantile(due, estimate.draws.weight, 0.5))
+
+
+def _hold(question: Question, best: Offered | None) -> Hold:
+    """When the concentration is down to the upper limit, from the higher of the measured and the individual one."""
+    estimate, label = question.estimate, question.label
+    history = estimate.history
+    limit = question.window.high_ng_ml if question.window else label.number("alert_above_ng_ml")
+    depot, central = (values[:, 0] for values in amounts_at(estimate, estimate.draws.eta, np.array([history.now_h])))
+    raised = _raised_to_measured(estimate)
+    one = estimate.individual
+
+    def concentration(hours: float) -> Floats:
+        elapsed = np.full(len(central), hours)
+        after = carried(depot, central, elapsed, one.k_per_h, one.ka_per_h).central_mg
+        return np.asarray(raised * NG_ML_PER_MG_L * after / one.v_l)
+
+    def until(probability: float) -> float:
+        return history.now_h + _first_time(
+            lambda hours: float(estimate.draws.weight @ (concentration(hours) <= limit)) >= probability
+        )
+
+    median, p95 = until(0.5), until(0.95)
+    start = float(_quantile(concentration(0.0), estimate.draws.weight, 0.5))
+    resume = None
+    if best is not None and best.within >= EVEN_CHANCE:
+        resume = replace(best, start_h=p95)
+    return Hold(limit, start, median, p95, resume)
+
+
+def _raised_to_measured(estimate: Estimate) -> Floats:
+    """The factor (draws,) that lifts each draw's concentrations to the last measured level where that is higher."""
+    history = estimate.history
+    trough = history.last_trough
+    if trough is None or trough.level.censored:
+        return np.ones(len(estimate.draws.weight))
+    position = [drawn.index for drawn in history.used].index(trough.index)
+    return np.asarray(np.maximum(1.0, trough.level.value_ng_ml / estimate.at_levels[:, position]))
+
+
+def _first_time(reached) -> float:  # type: ignore[no-untyped-def]
+    """The first hour, to a minute, at which a condition holds that stays true once it is."""
+    if reached(0.0):
+        return 0.0
+    low, high = 0.0, 24.0
+    while not reached(high) and high < 24.0 * 365:
+        low, high = high, 2.0 * high
+    while high - low > 1.0 / 60.0:
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def _quantile(values: Floats, weight: Floats, at: float) -> float:
+    return float(quantiles(values, weight, (at,))[0])

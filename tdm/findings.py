@@ -1,0 +1,255 @@
+"""The findings: what is doubtful about a case or its answer, with stable codes, severities and what to do.
+
+One catalogue holds every code, its sentence, what to do and where the rule comes from. The thresholds that raise a
+finding stand beside the code that applies them (`tdm.review`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+Severity = Literal["critical", "blocking", "warning", "info"]
+# How findings are ordered in an answer.
+ORDER: tuple[Severity, ...] = ("critical", "blocking", "warning", "info")
+DESIGN_RULE = "design rule of this project"
+LABEL = "US label and safety facts in seeds/label.toml"
+MODEL = "model file"
+
+
+class Finding(BaseModel):
+    """One finding: `code`, `severity`, a sentence with units, what to do, the source of the rule, and its values.
+
+    `values` holds the numbers and names of the sentence, already formatted with their units where they have one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    severity: Severity
+    message: str
+    action: str
+    source: str
+    values: dict[str, str] = {}
+
+
+class Entry(NamedTuple):
+    """What the catalogue holds for a code: severity, the sentence with its gaps, what to do, source (no units)."""
+
+    severity: Severity
+    message: str
+    action: str
+    source: str
+
+
+CATALOGUE: Mapping[str, Entry] = {
+    "level_above_20": Entry(
+        "critical",
+        "A trough is above {critical}: {found}.",
+        "Hold sirolimus, look for toxicity (lungs, platelets, lipids), repeat the level; see the hold in the answer.",
+        LABEL,
+    ),
+    "check_adherence": Entry(
+        "critical",
+        "The level of {time} ({level}) is lower than what the model expects for this patient: {why}.",
+        "First check that every dose was taken, the times of dose and sample, and repeat the level; then decide.",
+        DESIGN_RULE,
+    ),
+    "levels_contradict": Entry(
+        "blocking",
+        "The levels contradict each other: {why}.",
+        "Check doses, times, tubes and assay of each level, and repeat one; no dose is advised on these.",
+        DESIGN_RULE,
+    ),
+    "window_missing": Entry(
+        "blocking",
+        "The source of the protocol {protocol} states no trough window. Sister protocols use: {windows}.",
+        "Give the window that your team follows as `target`.",
+        "protocol file",
+    ),
+    "no_regimen_reaches_half": Entry(
+        "blocking",
+        "No regimen that can be given and was studied has an even chance of {window}; the best, {regimen}, has {chance}.",
+        "Weigh the options listed, a level sooner, another product or another window.",
+        DESIGN_RULE,
+    ),
+    "level_above_15": Entry(
+        "warning",
+        "A trough is above {alert}: {found}.",
+        "Look at platelets, lipids and lungs; a high level with falling platelets must never lead to an increase.",
+        LABEL,
+    ),
+    "dosing_interrupted": Entry(
+        "warning",
+        "No dose was given for {gap}, more than two intervals.",
+        "Confirm that dosing stopped and why; the prediction starts from what is left in the body.",
+        DESIGN_RULE,
+    ),
+    "unexplained_level": Entry(
+        "warning",
+        "The level of {time} was drawn {since} after a dose; the model {model} explains samples from {earliest} on only.",
+        "It is not fitted. Measure a trough: just before a dose.",
+        MODEL,
+    ),
+    "level_before_first_dose": Entry(
+        "warning",
+        "The level of {time} was drawn before the first dose of the case.",
+        "It is not fitted. Check the times, or enter the doses before it.",
+        DESIGN_RULE,
+    ),
+    "level_in_future": Entry(
+        "warning",
+        "The level of {time} lies after the time of the decision.",
+        "It is not fitted. Check its date, or move `now`.",
+        DESIGN_RULE,
+    ),
+    "not_a_trough": Entry(
+        "warning",
+        "The level of {time} was drawn {since} after a dose that is given every {interval}: it is no trough.",
+        "It is fitted, but not compared with the window. Measure just before a dose.",
+        DESIGN_RULE,
+    ),
+    "outlier": Entry(
+        "warning",
+        "The level of {time} ({level}) lies {residual} residual standard deviations from what the fit explains.",
+        "Check this level: dose times, sample time, assay.",
+        DESIGN_RULE,
+    ),
+    "unusual_patient": Entry(
+        "warning",
+        "By this fit the patient differs from the population more than 99 % of its members do (p = {p}).",
+        "Look for a reason: interaction, liver, adherence, a wrong entry. Is this the right population?",
+        DESIGN_RULE,
+    ),
+    "second_optimum": Entry(
+        "warning",
+        "The levels have a second explanation: clearance {clearance} and volume {volume}, objective {difference} worse.",
+        "Both are in the probabilities. A further trough would tell them apart.",
+        DESIGN_RULE,
+    ),
+    "patient_outside_protocol": Entry(
+        "warning",
+        "The protocol {protocol} is for {ages}; the patient is {age}.",
+        "Choose the protocol of the patient's age, or justify this one.",
+        "protocol file",
+    ),
+    "outside_soft_limit": Entry(
+        "warning",
+        "{quantity} of {value} is outside what the model {model} was studied in ({studied}).",
+        "The prediction is extrapolated; rely on levels more than on it.",
+        MODEL,
+    ),
+    "prior_borrowed": Entry(
+        "warning",
+        "The model {model} comes from another disease ({disease}); a first-dose prediction is good to a factor of about 2.",
+        "Measure early; the answer rests on levels of the patient more than on this population.",
+        MODEL,
+    ),
+    "model_ambiguity": Entry(
+        "warning",
+        "The source of the model is ambiguous and it matters here: with {reading} the chance of the window would be "
+        "{other} instead of {chance}.",
+        "Treat the chance as uncertain by this much.",
+        MODEL,
+    ),
+    "dose_above_studied": Entry(
+        "warning",
+        "{what} exceeds {highest}, the highest daily dose that the sources of {protocol} studied.",
+        "Ask for a second opinion before a dose that nobody studied in this disease.",
+        "protocol file",
+    ),
+    "dose_not_preparable": Entry(
+        "warning",
+        "The window needs about {needed} once daily, which {product} cannot give; the best that can be given loses {loss}.",
+        "Consider another strength or the solution.",
+        DESIGN_RULE,
+    ),
+    "protocol_start_conflict": Entry(
+        "warning",
+        "The protocol's start conflicts with the model: by {model}, {chances}.",
+        "Decide which to trust; measure early and adjust.",
+        "protocol and model files",
+    ),
+    "comedication_not_modelled": Entry(
+        "warning",
+        "{names}: the effect on sirolimus is not part of this answer.",
+        "Look up the interaction; measure 3 to 5 days after a start or stop.",
+        DESIGN_RULE,
+    ),
+    "current_regimen_unknown": Entry(
+        "warning",
+        "The doses up to now form no regular regimen, so there is nothing to go on with.",
+        "Enter the current dosing as a run with `every_h` and `count`.",
+        DESIGN_RULE,
+    ),
+    "low_hematocrit": Entry(
+        "warning",
+        "The haematocrit is {hematocrit}: part of a low whole-blood level may be anaemia, and the level rises as it recovers.",
+        "Before an increase, think of the level at a normal haematocrit; measure again as it recovers.",
+        "seeds/label.toml (anaemia); threshold: " + DESIGN_RULE,
+    ),
+    "immunoassay": Entry(
+        "warning",
+        "The level of {time} was measured by an immunoassay, which reads higher than LC-MS/MS ({bias}).",
+        "Keep to one method; nothing was converted. No protocol's source states the assay behind its window.",
+        LABEL,
+    ),
+    "numerical_error": Entry(
+        "warning",
+        "The numerical error of the probabilities is {error}, above the target.",
+        "Treat probabilities as uncertain by twice this much.",
+        DESIGN_RULE,
+    ),
+    "prior_dominates": Entry(
+        "info",
+        "The answer rests on the population more than on this patient: {why}.",
+        "A trough at steady state would narrow it.",
+        DESIGN_RULE,
+    ),
+    "not_at_steady_state": Entry(
+        "info",
+        "At the level of {time} the patient had reached {fraction} of the steady state of the regimen.",
+        "Do not compare it with the window as it is; the prediction already accounts for this.",
+        DESIGN_RULE,
+    ),
+    "assay_unknown": Entry(
+        "info",
+        "The method of the level of {time} is not known.",
+        "Enter the assay; immunoassays read higher than LC-MS/MS.",
+        LABEL,
+    ),
+    "planned_doses": Entry(
+        "info",
+        "{count} dose(s) after the time of the decision are planned, not given.",
+        "They are ignored; move `now` if they were given.",
+        DESIGN_RULE,
+    ),
+    "later_covariates": Entry(
+        "info",
+        "Covariates that change after the time of the decision are not used.",
+        "The options hold for the covariates as they are at `now`.",
+        DESIGN_RULE,
+    ),
+}
+
+
+def finding(code: str, severity: Severity | None = None, source: str | None = None, **values: str) -> Finding:
+    """Return the finding of a code with its sentence filled in; values come formatted, with their units."""
+    entry = CATALOGUE[code]
+    return Finding(
+        code=code,
+        severity=severity or entry.severity,
+        message=entry.message.format(**values),
+        action=entry.action,
+        source=source or entry.source,
+        values=values,
+    )
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by severity, then in the order of the catalogue, without repetitions (no unit)."""
+    rank = {code: number for number, code in enumerate(CATALOGUE)}
+    unique = {(one.code, one.message): one for one in findings}
+    return tuple(sorted(unique.values(), key=lambda one: (ORDER.index(one.severity), rank[one.code])))

@@ -1,0 +1,47 @@
+"""The proportion of the drug's label, which stands beside every proposal: new dose = dose * target / trough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdm.history import History
+from tdm.protocol import LabelRules, Window
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """The daily doses (mg) that the label's proportion gives for the window's limits and its midpoint, ng/mL."""
+
+    current_mg: float
+    trough_ng_ml: float
+    for_low_mg: float
+    for_midpoint_mg: float
+    for_high_mg: float
+
+
+def label_proportion(history: History, window: Window | None, label: LabelRules) -> Proportion | str:
+    """Return the label's proportion (mg per day), or one sentence why it does not apply."""
+    trough, dosing = history.last_trough, history.dosing
+    if window is None:
+        return "There is no window to aim at."
+    if dosing.regimen is None or dosing.daily_dose_mg is None:
+        return "There is no current regimen."
+    if trough is None:
+        return "There is no trough."
+    if trough.level.censored:
+        return "The last trough was reported as below a limit."
+    assert dosing.since_h is not None  # there is a regimen
+    days = (trough.time_h - dosing.since_h) / 24.0
+    if days < 0:
+        return "The last trough was drawn before the current regimen began."
+    needed = label.number("adjust_after_days_low")
+    if days < needed:
+        return f"The last trough was drawn {days:.3g} days after the regimen began; the label waits {needed:g} days."
+    level, dose = trough.level.value_ng_ml, dosing.daily_dose_mg
+    return Proportion(
+        current_mg=dose,
+        trough_ng_ml=level,
+        for_low_mg=dose * window.low_ng_ml / level,
+        for_midpoint_mg=dose * window.midpoint_ng_ml / level,
+        for_high_mg=dose * window.high_ng_ml / level,
+    )

@@ -1,0 +1,31 @@
+"""The one strict door for a case: bytes, text or a dict become a `Case`, or are refused with reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from tdm.case import Case
+from tdm.errors import refuse, refused_from
+from tdm.seeds import load_model, load_protocol
+from tdm.strict_text import parse_json
+
+
+def read_case(source: bytes | str | dict[str, Any]) -> Case:
+    """Return the case that JSON (bytes or text) or a dict describes; units as in the names of its fields.
+
+    Raises `Refused` with code, JSON Pointer and sentence of every problem; nothing is repaired, guessed or converted.
+    """
+    value = source if isinstance(source, dict) else parse_json(source)
+    if not isinstance(value, dict):
+        raise refuse("not_an_object", "", "A case is a JSON object with named fields.")
+    try:
+        case = Case.model_validate(value)
+    except ValidationError as error:
+        raise refused_from(error) from None
+    if isinstance(case.protocol, str):
+        load_protocol(case.protocol)
+    if isinstance(case.model, str):
+        load_model(case.model)
+    return case

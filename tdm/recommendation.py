@@ -1,0 +1,115 @@
+"""The recipe: from a case to an answer, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdm.answer import Recommendation
+from tdm.assembly import assemble
+from tdm.case import Case
+from tdm.decision import Question, decide
+from tdm.errors import refuse
+from tdm.estimate import Estimate, estimate_individual
+from tdm.findings import ordered
+from tdm.history import read_history
+from tdm.model import PopulationModel
+from tdm.option import Troughs
+from tdm.protocol import LabelRules, Protocol
+from tdm.regimen import Regimen
+from tdm.review import review_case, review_decision, review_fit
+from tdm.seeds import load_defaults, load_label, load_model, load_protocol, protocol_ids
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The model, protocol and label rules that a case is answered with, and why the model was chosen (no units)."""
+
+    model: PopulationModel
+    protocol: Protocol
+    label: LabelRules
+    why_model: str | None
+
+
+def recommend(case: Case) -> Recommendation:
+    """Return the answer to a case: decision, options, findings and basis (units in the names of the fields).
+
+    Raises `Refused` when a hard limit forbids an answer, and `NotConverged` if the mode cannot be certified.
+    """
+    sources = sources_of(case)
+    history = read_history(case, sources.model)
+    estimated = estimate_individual(sources.model, history)
+    troughs = Troughs(estimated, estimated.draws.weight)
+    question = _question(case, sources, estimated)
+    findings = review_case(case, history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
+    contradiction = any(one.code == "levels_contradict" for one in findings)
+    decision = decide(question, troughs, contradiction)
+    findings += review_decision(question, decision, troughs, _sister_windows(sources.protocol))
+    return assemble(case, question, decision, ordered(findings), sources.why_model)
+
+
+def estimate(case: Case) -> Estimate:
+    """Return the estimate of a case's patient: mode, covariance and posterior draws (units in its fields).
+
+    Raises `Refused` when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
+    """
+    model = sources_of(case).model
+    return estimate_individual(model, read_history(case, model))
+
+
+def sources_of(case: Case) -> Sources:
+    """Return the model, protocol and label that answer a case; raise `Refused` for an unknown or forbidden one."""
+    protocol = load_protocol(case.protocol) if isinstance(case.protocol, str) else case.protocol
+    model, why = _chosen_model(case)
+    if model.use != "dosing":
+        sentence = f"The model {model.id} ships for simulation only and is never a prior for dosing."
+        raise refuse("model_for_simulation_only", "/model", sentence)
+    return Sources(model, protocol, load_label(), why)
+
+
+def _chosen_model(case: Case) -> tuple[PopulationModel, str | None]:
+    if isinstance(case.model, PopulationModel):
+        return case.model, None
+    if isinstance(case.model, str):
+        return load_model(case.model), None
+    age, weight, defaults = case.patient.age_years, case.patient.weight_kg, load_defaults()
+    if age < defaults.youngest_years:
+        accepted = f"from {defaults.youngest_years:g} year"
+        sentence = f"No model that ships is for a patient below {defaults.youngest_years:g} year. {defaults.youngest_reason}"
+        raise refuse("outside_hard_limit", "/patient/age_years", sentence, accepted)
+    row = next(row for row in defaults.rows if row.suits(age, weight))
+    return load_model(row.model), row.reason
+
+
+def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
+    return Question(
+        estimate=estimated,
+        window=case.target or sources.protocol.window,
+        protocol=sources.protocol,
+        label=sources.label,
+        product=case.product,
+        asked=case.regimens,
+        age_years=case.patient.age_years,
+        starts=() if case.doses else _starts(case, sources, estimated),
+    )
+
+
+def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen, ...]:
+    """The protocol's own starting regimens, once daily: both ends of its last phase, or the row of its table."""
+    start = sources.protocol.start
+    if start is None:
+        return ()
+    if start.table:
+        bilirubin = case.patient.total_bilirubin_umol_l or estimated.history.covariates_now.get("total_bilirubin_umol_l")
+        doses = [row.dose_mg for row in start.table if bilirubin and row.covers(case.patient.weight_kg, bilirubin)]
+    else:
+        doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []
+    return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))
+
+
+def _sister_windows(protocol: Protocol) -> str:
+    named = []
+    for sister in protocol.sister_protocols:
+        if sister in protocol_ids():
+            window = load_protocol(sister).window
+            named.append(f"{sister} {window}" if window else sister)
+    return ", ".join(named) or "none is known"
