@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import metadata
 from typing import Any
 
 import numpy as np
+import pydantic
+import scipy
 
 from tdm.answer import (
     AnswerOption,
@@ -44,6 +45,7 @@ from tdm.posterior import quantiles
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.review import modelled_comedications, percent, product_in_words
 from tdm.series import Floats
+from tdm.version import __version__
 
 DISCLAIMER = (
     "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
@@ -51,7 +53,7 @@ DISCLAIMER = (
 )
 # The findings after which a level has to be repeated soon.
 REPEAT_AFTER = ("levels_contradict", "check_adherence")
-VERSION = metadata.version("sirolimus-tdm")
+VERSIONS = {"tdm": __version__, "numpy": np.__version__, "scipy": scipy.__version__, "pydantic": pydantic.VERSION}
 VERBS = {
     "start": "Start with",
     "keep": "Keep",
@@ -225,7 +227,7 @@ def _next_level(
     elif chosen is None:
         return None
     else:
-        found = next_level(estimate, chosen.option.regimen, chosen.start_h, question.label)
+        found = next_level(estimate, chosen.option.regimen, question.label)
     return NextLevelAnswer(from_=clock.time(found.from_h), to=clock.time(found.to_h), reason=_why_then(found))
 
 
@@ -255,7 +257,7 @@ def _basis(case: Case, question: Question, why_model: str | None) -> Basis:
             probability_error=draws.probability_error,
             certified=draws.certified,
         ),
-        versions={"tdm": VERSION, **{name: metadata.version(name) for name in ("numpy", "scipy", "pydantic")}},
+        versions=VERSIONS,
         case_id=case_id(case, question),
         disclaimer=DISCLAIMER,
     )
@@ -268,7 +270,7 @@ def case_id(case: Case, question: Question) -> str:
         "model": question.estimate.model.model_dump(mode="json"),
         "protocol": question.protocol.model_dump(mode="json"),
         "label": question.label.model_dump(mode="json"),
-        "version": VERSION,
+        "version": __version__,
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,6 +5,7 @@ Every number here is a design rule.
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 from tdm.case import Product
@@ -19,8 +20,8 @@ DOSE_GRAIN_MG = 0.01
 MOST_TABLETS = 10
 # A dose per day just above a limit by rounding is at the limit.
 ROUNDING_MG = 1e-9
-# A solution offers more doses than anyone compares: those nearest to the need are kept.
-MOST_DOSES_COMPARED = 40
+# A product offers more regimens than anyone compares: of each pattern those nearest to the need are kept.
+MOST_OF_A_PATTERN = 10
 
 
 class Simplicity(IntEnum):
@@ -70,13 +71,16 @@ def is_preparable(regimen: Regimen, product: Product) -> bool:
 def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: float) -> tuple[Regimen, ...]:
     """Return the regimens to compare, up to `highest_daily_mg` a day, around a need of `need_mg` once daily."""
     doses = preparable_doses(product, 2.0 * highest_daily_mg)
-    if len(doses) > MOST_DOSES_COMPARED:
-        doses = tuple(sorted(sorted(doses, key=lambda dose: abs(dose - need_mg))[:MOST_DOSES_COMPARED]))
-    once = [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses]
-    alternating = [
-        Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in zip(doses[:-1], doses[1:], strict=True)
+    patterns = [
+        [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses],
+        [Regimen(pattern_mg=(dose,), every_h=TWICE_DAILY_H) for dose in doses if child or product.step_mg is not None],
+        [Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in zip(doses[:-1], doses[1:], strict=True)],
+        [Regimen(pattern_mg=(dose,), every_h=EVERY_OTHER_DAY_H) for dose in doses],
     ]
-    every_other = [Regimen(pattern_mg=(dose,), every_h=EVERY_OTHER_DAY_H) for dose in doses]
-    twice = [Regimen(pattern_mg=(dose,), every_h=TWICE_DAILY_H) for dose in doses]
-    patterns = [*once, *(twice if child or product.step_mg is not None else ()), *alternating, *every_other]
-    return tuple(r for r in patterns if r.daily_dose_mg <= highest_daily_mg + ROUNDING_MG)
+    return tuple(regimen for pattern in patterns for regimen in _nearest(pattern, highest_daily_mg, need_mg))
+
+
+def _nearest(pattern: list[Regimen], highest_daily_mg: float, need_mg: float) -> list[Regimen]:
+    """The regimens of a pattern up to the highest daily dose whose daily dose is nearest to the need, on a log scale."""
+    allowed = [regimen for regimen in pattern if regimen.daily_dose_mg <= highest_daily_mg + ROUNDING_MG]
+    return sorted(allowed, key=lambda regimen: abs(math.log(regimen.daily_dose_mg / need_mg)))[:MOST_OF_A_PATTERN]

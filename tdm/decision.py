@@ -15,7 +15,7 @@ import numpy as np
 from tdm.candidates import LARGEST_STEP_UP, candidates, is_preparable, simplicity
 from tdm.case import Product
 from tdm.course import SAME_INSTANT_H
-from tdm.estimate import Estimate, amounts_at, concentrations_at
+from tdm.estimate import Estimate, amounts_at
 from tdm.kinetics import NG_ML_PER_MG_L, carried
 from tdm.option import Chance, Option, Troughs
 from tdm.posterior import quantiles
@@ -195,8 +195,7 @@ def _above(offered: Offered) -> float:
 def _need(troughs: Troughs, window: Window | None) -> Need | None:
     if window is None:
         return None
-    dose = troughs.needed_once_daily_mg(window)
-    return Need(dose, troughs.chance_of_dose(dose, 24.0, window))
+    return Need(*troughs.needed_once_daily(window))
 
 
 def _current(question: Question, troughs: Troughs) -> Offered | None:
@@ -281,15 +280,7 @@ def _must_hold(question: Question) -> bool:
     critical = question.label.number("critical_above_ng_ml")
     trough = question.estimate.history.last_trough
     measured = trough is not None and not trough.level.censored and trough.level.value_ng_ml > critical
-    return measured or individual_trough_ng_ml(question.estimate) > critical
-
-
-def individual_trough_ng_ml(estimate: Estimate) -> float:
-    """Return the median individual concentration (ng/mL) when the next dose is due; 0 if nothing was given."""
-    if estimate.history.dosing.last_dose_h is None:
-        return 0.0
-    due = concentrations_at(estimate, estimate.draws.eta, np.array([estimate.history.dosing.next_due_h]))[:, 0]
-    return float(_quantile(due, estimate.draws.weight, 0.5))
+    return measured or question.estimate.trough_due_ng_ml > critical
 
 
 def _hold(question: Question, best: Offered | None) -> Hold:

@@ -24,7 +24,7 @@ from tdm.likelihood import (
 )
 from tdm.mode import Modes, fit
 from tdm.model import PARAMETERS, Parameter, PopulationModel
-from tdm.posterior import Draws, sample
+from tdm.posterior import Draws, quantiles, sample
 from tdm.series import Floats
 
 # Design rule: the relative standard errors that the sampler accepts for the quantiles of clearance, volume and trough.
@@ -101,6 +101,18 @@ class Estimate:
     def residuals_at_mode(self) -> Floats:
         """Return the weighted residuals (no unit) of the fitted levels; a censored one counts as its limit."""
         return weighted_residuals(self.cohort, self.mode_at_levels)
+
+    @cached_property
+    def due(self) -> Amounts:
+        """Return depot and central amount (mg), shape (draws,), of all draws when the next dose is due."""
+        found = amounts_at(self, self.draws.eta, np.array([self.history.dosing.next_due_h]))
+        return Amounts(found.depot_mg[:, 0], found.central_mg[:, 0])
+
+    @cached_property
+    def trough_due_ng_ml(self) -> float:
+        """Return the median individual concentration (ng/mL) when the next dose is due; 0 if nothing was given."""
+        concentration = NG_ML_PER_MG_L * self.due.central_mg / self.individual.v_l
+        return float(quantiles(concentration, self.draws.weight, (0.5,))[0])
 
     @cached_property
     def at_levels(self) -> Floats:

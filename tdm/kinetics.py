@@ -92,26 +92,28 @@ def unit_troughs(doses: int, every_h: float, k: Floats, ka: Floats, v_l: Floats)
     The cycle has `doses` slots of `every_h`; column l is the concentration (l + 1) slots after the dose, with all its
     forerunners a cycle apart. Shape (draws, doses). Rates in 1/h, volume in L, shape (draws,).
     """
-    return np.asarray(NG_ML_PER_MG_L * _unit_amounts(doses, every_h, every_h, k, ka) / v_l[..., None])
+    return np.asarray(NG_ML_PER_MG_L * _unit_amounts(doses, every_h, every_h, k, ka).central_mg / v_l[..., None])
 
 
-def steady_state_amounts(
-    pattern_mg: tuple[float, ...], every_h: float, since_h: float, k: Floats, ka: Floats
-) -> Floats:
-    """Return the steady-state central amounts (mg), shape (draws, doses), `since_h` after the last dose of the cycle.
+def steady_state(pattern_mg: tuple[float, ...], every_h: float, since_h: float, k: Floats, ka: Floats) -> Amounts:
+    """Return the steady-state amounts (mg), shape (draws, doses), `since_h` after a dose of the cycle.
 
     Column i stands `since_h` after the dose before dose i; with `since_h` = `every_h` it stands just before dose i.
     """
-    return np.asarray(_unit_amounts(len(pattern_mg), every_h, since_h, k, ka) @ pattern_by_age(pattern_mg))
+    unit, doses = _unit_amounts(len(pattern_mg), every_h, since_h, k, ka), pattern_by_age(pattern_mg)
+    return Amounts(unit.depot_mg @ doses, unit.central_mg @ doses)
 
 
-def _unit_amounts(doses: int, every_h: float, since_h: float, k: Floats, ka: Floats) -> Floats:
-    """Central amount (mg per mg of a cycle's dose) by the age of the dose: `since_h` plus 0, 1, ... slots."""
+def _unit_amounts(doses: int, every_h: float, since_h: float, k: Floats, ka: Floats) -> Amounts:
+    """Amounts (mg per mg of a cycle's dose) by the age of the dose: `since_h` plus 0, 1, ... slots."""
     ages = since_h + every_h * np.arange(doses, dtype=float)
     series, part_of = newest_apart(Series(ages, np.full(doses, doses * every_h), np.full(doses, np.inf)))
     rate, absorption = k[..., None], ka[..., None]
-    parts = absorption * absorbed(series, rate, absorption)[0]
-    return parts if len(part_of) == doses else np.stack([parts[..., part_of == age].sum(-1) for age in range(doses)], -1)
+    sums, left = absorbed(series, rate, absorption)
+    parts = Amounts(left, absorption * sums)
+    if len(part_of) == doses:
+        return parts
+    return Amounts(*(np.stack([part[..., part_of == age].sum(-1) for age in range(doses)], -1) for part in parts))
 
 
 def pattern_by_age(pattern_mg: tuple[float, ...]) -> Floats:

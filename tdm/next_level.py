@@ -7,12 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from tdm.course import SAME_INSTANT_H, Runs, lay_out
-from tdm.estimate import Estimate, amounts_at
-from tdm.kinetics import amounts, carried, steady_state_amounts
+from tdm.course import SAME_INSTANT_H
+from tdm.estimate import Estimate
+from tdm.kinetics import carried, steady_state
 from tdm.protocol import LabelRules
 from tdm.regimen import Regimen
-from tdm.series import Floats
 
 # Design rules: near is within 10 % of the patient's own steady state, sure is 95 % of the posterior.
 NEAR = 0.10
@@ -44,21 +43,20 @@ def repeat_soon(estimate: Estimate, regimen: Regimen | None) -> NextLevel:
     return NextLevel(float(first), float(max(first, last)), "repeat_soon")
 
 
-def next_level(estimate: Estimate, regimen: Regimen, start_h: float, label: LabelRules) -> NextLevel:
-    """Return the first pre-dose time (h) near steady state under a regimen that starts at `start_h`.
+def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextLevel:
+    """Return the first pre-dose time (h) near steady state under a regimen that starts when the next dose is due.
 
     It is counted from the actual state of the body at `now` and lies within the days that the label names.
     """
-    now = estimate.history.now_h
+    now, start_h = estimate.history.now_h, estimate.history.dosing.next_due_h
     earliest = now + 24.0 * label.number("adjust_after_days_low")
     latest = now + 24.0 * label.number("adjust_after_days_high")
     first = int(np.ceil((earliest - start_h - SAME_INSTANT_H) / regimen.every_h))
     last = max(first, int(np.floor((latest - start_h + SAME_INSTANT_H) / regimen.every_h)))
-    state = amounts_at(estimate, estimate.draws.eta, np.array([start_h]))
-    steady = _steady_amounts(estimate, regimen)
+    near = _Approach(estimate, regimen)
     share = 0.0
     for number in range(first, last + 1):
-        share = _near_share(estimate, regimen, number, state.depot_mg[:, 0], state.central_mg[:, 0], steady)
+        share = near.share(number)
         if share >= SURE:
             at = start_h + number * regimen.every_h
             return NextLevel(at, max(at, start_h + last * regimen.every_h), "near_steady_state", share)
@@ -66,37 +64,23 @@ def next_level(estimate: Estimate, regimen: Regimen, start_h: float, label: Labe
     return NextLevel(at, at, "not_yet_at_steady_state", share)
 
 
-def _steady_amounts(estimate: Estimate, regimen: Regimen) -> Floats:
-    """Central amounts (mg), shape (draws, doses of the cycle), just before each dose at steady state."""
-    one = estimate.individual
-    return steady_state_amounts(regimen.pattern_mg, regimen.every_h, regimen.every_h, one.k_per_h, one.ka_per_h)
+class _Approach:
+    """How the posterior's draws approach their own steady state under a regimen that starts when the next dose is due.
 
+    The kinetics are linear, so the distance from the periodic steady state follows them as a body without doses would.
+    """
 
-def _near_share(
-    estimate: Estimate, regimen: Regimen, number: int, depot: Floats, central: Floats, steady: Floats
-) -> float:
-    """The weight of draws whose amount just before dose `number` is within `NEAR` of their own steady state."""
-    one, size = estimate.individual, len(regimen.pattern_mg)
-    elapsed = number * regimen.every_h
-    left = carried(depot, central, np.full(len(central), elapsed), one.k_per_h, one.ka_per_h).central_mg
-    added = _added(regimen, number, one.k_per_h, one.ka_per_h)
-    near = np.abs(left + added - steady[:, number % size]) <= NEAR * steady[:, number % size]
-    return float(estimate.draws.weight @ near)
+    def __init__(self, estimate: Estimate, regimen: Regimen) -> None:
+        one = estimate.individual
+        self.weight, self.k, self.ka = estimate.draws.weight, one.k_per_h, one.ka_per_h
+        self.every_h = regimen.every_h
+        self.steady = steady_state(regimen.pattern_mg, regimen.every_h, regimen.every_h, self.k, self.ka)
+        self.depot = estimate.due.depot_mg - self.steady.depot_mg[:, 0]
+        self.central = estimate.due.central_mg - self.steady.central_mg[:, 0]
 
-
-def _added(regimen: Regimen, number: int, k: Floats, ka: Floats) -> Floats:
-    """Central amount (mg) just before dose `number` (counted from 0) from the doses of the regimen before it."""
-    size = len(regimen.pattern_mg)
-    slots = np.arange(min(size, number))
-    runs = Runs(
-        np.zeros(len(slots), dtype=np.intp),
-        regimen.every_h * slots,
-        np.full(len(slots), regimen.cycle_h),
-        np.ceil((number - slots) / size),
-        np.array(regimen.pattern_mg)[slots],
-    )
-    nothing = np.array([], dtype=np.intp)
-    course = lay_out(
-        runs, np.zeros(1, dtype=np.intp), np.array([number * regimen.every_h]), nothing, np.array([]), 1
-    )
-    return np.asarray(amounts(course, k[:, None], ka[:, None]).central_mg[:, 0])
+    def share(self, number: int) -> float:
+        """The weight of draws within `NEAR` of their steady state just before dose `number` (counted from 0)."""
+        elapsed = np.full(len(self.k), number * self.every_h)
+        distance = carried(self.depot, self.central, elapsed, self.k, self.ka).central_mg
+        steady = self.steady.central_mg
+        return float(self.weight @ (np.abs(distance) <= NEAR * steady[:, number % steady.shape[1]]))

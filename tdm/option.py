@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from tdm.regimen import Regimen
 from tdm.series import Floats
 
 QUANTILES = (0.05, 0.5, 0.95)
+# The residual error is averaged over this many quantiles of the trough (error below 1e-4).
+MEASURED_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ class Option:
 
 @dataclass
 class Troughs:
-    """Steady-state troughs of one patient's posterior, reused from regimen to regimen (linear in dose); ng/mL, mg."""
+    """Steady-state troughs of one patient's posterior, reused from regimen to regimen (linear in dose); ng/mL, mg.
+
+    `weight` (draws,) are the weights of the estimate's draws, or those that they have under another reading.
+    """
 
     estimate: Estimate
     weight: Floats
@@ -52,42 +58,18 @@ class Troughs:
     _sorted: dict[float, tuple[Floats, Floats]] = field(default_factory=dict)
 
     def under(self, regimen: Regimen) -> Floats:
-        """Return the pre-dose concentrations (ng/mL), shape (draws, doses of the cycle), at steady state."""
-        return np.asarray(self._unit(len(regimen.pattern_mg), regimen.every_h) @ pattern_by_age(regimen.pattern_mg))
-
-    def chance_of_dose(self, dose_mg: float, every_h: float, window: Window) -> Chance:
-        """Return the chance of the window (ng/mL) of one dose (mg, any positive number) every `every_h` hours."""
-        unit, cumulative = self._sorted_unit(every_h)
-        below = _mass_until(cumulative, int(np.searchsorted(unit, window.low_ng_ml / dose_mg, side="left")))
-        up_to_high = _mass_until(cumulative, int(np.searchsorted(unit, window.high_ng_ml / dose_mg, side="right")))
-        return Chance(below, up_to_high - below, 1.0 - up_to_high)
+        """Return the pre-dose concentrations (ng/mL), shape (doses of the cycle, draws), at steady state."""
+        units = self._unit(len(regimen.pattern_mg), regimen.every_h)
+        by_age = pattern_by_age(regimen.pattern_mg)
+        return np.stack([sum(dose * unit for dose, unit in zip(slot, units, strict=True)) for slot in by_age.T])
 
     def chance(self, regimen: Regimen, window: Window) -> Chance:
         """Return the chance of the window (ng/mL): above if any trough of the cycle is above, else below if any is."""
-        if len(regimen.pattern_mg) == 1:
-            return self.chance_of_dose(regimen.pattern_mg[0], regimen.every_h, window)
         troughs = self.under(regimen)
-        is_above = troughs.max(axis=1) > window.high_ng_ml
-        is_below = ~is_above & (troughs.min(axis=1) < window.low_ng_ml)
-        above, below = float(self.weight[is_above].sum()), float(self.weight[is_below].sum())
-        return Chance(below, 1.0 - above - below, above)
-
-    def quantiles(self, regimen: Regimen, at: tuple[float, ...] = QUANTILES) -> Floats:
-        """Return quantiles (ng/mL) of the pre-dose concentrations over the cycle at probabilities `at`."""
-        if len(regimen.pattern_mg) == 1:
-            unit, cumulative = self._sorted_unit(regimen.every_h)
-            return np.asarray(regimen.pattern_mg[0] * _interpolated(unit, cumulative, at))
-        troughs = self.under(regimen)
-        values = troughs.ravel()
-        weight = np.repeat(self.weight / troughs.shape[1], troughs.shape[1])
-        order = np.argsort(values)
-        return _interpolated(values[order], np.cumsum(weight[order]), at)
-
-    def measured_within(self, regimen: Regimen, window: Window) -> float:
-        """Return the probability (no unit) that a measured steady-state trough lies in the window (ng/mL)."""
-        troughs, error = self.under(regimen), self.estimate.cohort.residual
-        inside = _measured_below(troughs, window.high_ng_ml, error) - _measured_below(troughs, window.low_ng_ml, error)
-        return float(self.weight @ inside.mean(axis=1))
+        is_above = troughs.max(axis=0) > window.high_ng_ml
+        is_below = (troughs.min(axis=0) < window.low_ng_ml) & ~is_above
+        above, below = float(self.weight @ is_above), float(self.weight @ is_below)
+        return Chance(below, max(0.0, 1.0 - above - below), above)
 
     def quick_option(self, regimen: Regimen, window: Window | None) -> Option:
         """Return an option with its chances alone (no unit), for the comparison; its other numbers are NaN."""
@@ -95,45 +77,64 @@ class Troughs:
         return Option(regimen, np.nan, np.nan, np.nan, chance, None)
 
     def option(self, regimen: Regimen, window: Window | None) -> Option:
-        """Return a regimen's troughs (ng/mL) and, with a window (ng/mL), its chances."""
-        p05, median, p95 = (float(q) for q in self.quantiles(regimen))
+        """Return a regimen's troughs (ng/mL) over the cycle and, with a window (ng/mL), its chances."""
+        values, cumulative = self._distribution(regimen)
+        p05, median, p95 = (float(q) for q in _interpolated(values, cumulative, QUANTILES))
         if window is None:
             return Option(regimen, p05, median, p95, None, None)
-        return Option(regimen, p05, median, p95, self.chance(regimen, window), self.measured_within(regimen, window))
+        measured = _measured_within(values, cumulative, window, self.estimate.cohort.residual)
+        return Option(regimen, p05, median, p95, self.chance(regimen, window), measured)
 
-    def needed_once_daily_mg(self, window: Window) -> float:
-        """Return the once-daily dose (mg, any real number) with the highest chance of the window (ng/mL)."""
+    def needed_once_daily(self, window: Window) -> tuple[float, Chance]:
+        """Return the once-daily dose (mg, any real number) with the highest chance of the window, and its chances."""
         unit, cumulative = self._sorted_unit(24.0)
         middle = float(np.sqrt(window.low_ng_ml * window.high_ng_ml) / _interpolated(unit, cumulative, (0.5,))[0])
         grid = middle * np.exp(np.linspace(-1.5, 1.5, 241))
         mass = np.concatenate([[0.0], cumulative])
-        below, up_to_high = (
-            mass[np.searchsorted(unit, bound / grid)] for bound in (window.low_ng_ml, window.high_ng_ml)
-        )
-        return float(grid[np.argmax(up_to_high - below)])
+        below = mass[np.searchsorted(unit, window.low_ng_ml / grid)]
+        up_to_high = mass[np.searchsorted(unit, window.high_ng_ml / grid)]
+        best = int(np.argmax(up_to_high - below))
+        chance = Chance(float(below[best]), float(up_to_high[best] - below[best]), float(1.0 - up_to_high[best]))
+        return float(grid[best]), chance
 
     def _unit(self, doses: int, every_h: float) -> Floats:
+        """Trough per mg by age of the dose, shape (doses, draws), contiguous by draw."""
         key = (doses, every_h)
         if key not in self._units:
             one = self.estimate.individual
-            self._units[key] = unit_troughs(doses, every_h, one.k_per_h, one.ka_per_h, one.v_l)
+            units = unit_troughs(doses, every_h, one.k_per_h, one.ka_per_h, one.v_l)
+            self._units[key] = np.ascontiguousarray(units.T)
         return self._units[key]
 
     def _sorted_unit(self, every_h: float) -> tuple[Floats, Floats]:
         if every_h not in self._sorted:
-            unit = self._unit(1, every_h)[:, 0]
+            unit = self._unit(1, every_h)[0]
             order = np.argsort(unit)
             self._sorted[every_h] = unit[order], np.cumsum(self.weight[order])
         return self._sorted[every_h]
 
+    def _distribution(self, regimen: Regimen) -> tuple[Floats, Floats]:
+        """The pre-dose concentrations over the cycle in ascending order, with their cumulative weights."""
+        size = len(regimen.pattern_mg)
+        if size == 1:
+            unit, cumulative = self._sorted_unit(regimen.every_h)
+            return regimen.pattern_mg[0] * unit, cumulative
+        values = self.under(regimen).ravel()
+        order = np.argsort(values)
+        return values[order], np.cumsum(np.tile(self.weight / size, size)[order])
 
-def _mass_until(cumulative: Floats, count: int) -> float:
-    return float(cumulative[count - 1]) if count else 0.0
 
-
-def _interpolated(ordered: Floats, cumulative: Floats, at: tuple[float, ...]) -> Floats:
+def _interpolated(ordered: Floats, cumulative: Floats, at: Sequence[float] | Floats) -> Floats:
     steps = cumulative - 0.5 * np.diff(cumulative, prepend=0.0)
     return np.asarray(np.interp(at, steps, ordered))
+
+
+def _measured_within(ordered: Floats, cumulative: Floats, window: Window, error: ResidualError) -> float:
+    """Chance that a measured trough lies in the window: the residual error averaged over the troughs' quantiles."""
+    places = (np.arange(MEASURED_POINTS) + 0.5) / MEASURED_POINTS
+    troughs = np.maximum(_interpolated(ordered, cumulative, places), np.finfo(float).tiny)
+    inside = _measured_below(troughs, window.high_ng_ml, error) - _measured_below(troughs, window.low_ng_ml, error)
+    return float(inside.mean())
 
 
 def _measured_below(troughs: Floats, bound: float, error: ResidualError) -> Floats:

@@ -17,14 +17,14 @@ from tdm.lattice import added_half, lattice, shifted, shifts
 from tdm.series import Floats
 
 # Design rules of the sampler.
-REPLICATES = 8
+REPLICATES = 4
 PILOT_DRAWS = 512
 PILOT_ROUNDS = 3
-FIRST_DRAWS = 1024
+FIRST_DRAWS = 2048
 MOST_DRAWS = 65536
 SEED = 20240501
 # The standard error that is accepted for the distribution function at the quantiles that are watched.
-PROBABILITY_ERROR = 0.0013
+PROBABILITY_ERROR = 0.0015
 WATCHED = (0.05, 0.5, 0.95)
 # The adapted scale is widened by this factor: too wide costs draws, too narrow costs truth.
 WIDENED = 1.0

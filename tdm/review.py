@@ -13,11 +13,11 @@ from scipy.special import chdtrc, gammaincc, ndtr, ndtri
 from tdm.assay import is_immunoassay
 from tdm.case import Case, Product
 from tdm.clock import Clock
-from tdm.decision import NOTABLE_LOSS, Decision, Question, individual_trough_ng_ml
+from tdm.decision import NOTABLE_LOSS, Decision, Question
 from tdm.estimate import Estimate, individual, prior_eta, under_reading
 from tdm.findings import Finding, finding
 from tdm.history import DrawnLevel, History
-from tdm.kinetics import NG_ML_PER_MG_L, steady_state_amounts
+from tdm.kinetics import NG_ML_PER_MG_L, steady_state
 from tdm.lattice import lattice, shifted
 from tdm.likelihood import predictions, prior_objective, weighted_residuals
 from tdm.model import PopulationModel
@@ -339,7 +339,7 @@ def fraction_of_steady_state(estimate: Estimate, drawn: DrawnLevel, regimen: Reg
     position = [one.index for one in estimate.history.used].index(drawn.index)
     concentration = float(estimate.mode_at_levels[position])
     one = estimate.at_mode
-    steady = steady_state_amounts(regimen.pattern_mg, regimen.every_h, drawn.since_dose_h, one.k_per_h, one.ka_per_h)
+    steady = steady_state(regimen.pattern_mg, regimen.every_h, drawn.since_dose_h, one.k_per_h, one.ka_per_h).central_mg
     return concentration / float(NG_ML_PER_MG_L * steady.mean() / one.v_l[0])
 
 
@@ -355,7 +355,7 @@ def _high_levels(question: Question) -> Iterator[Finding]:
     history, label = question.estimate.history, question.label
     trough = history.last_trough
     measured = trough.level.value_ng_ml if trough is not None and not trough.level.censored else 0.0
-    predicted_now = individual_trough_ng_ml(question.estimate)
+    predicted_now = question.estimate.trough_due_ng_ml
     highest = max(measured, predicted_now)
     found = f"measured {measured:.3g} ng/mL" if measured >= predicted_now else f"predicted {predicted_now:.3g} ng/mL now"
     critical, alert = label.number("critical_above_ng_ml"), label.number("alert_above_ng_ml")

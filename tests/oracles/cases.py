@@ -12,19 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from . import plain
+from . import exact, plain
 
-SCHEDULE = (
+_TURNS = (
     "few many censored correlated few conflicting many early three few"
     " tight censored many few one correlated early few censored conflicting"
     " many three few tight correlated censored one few many early"
     " few censored correlated tight conflicting three many one censored correlated"
-).split()
+)
+SCHEDULE = _TURNS.split()
 """Kinds in turn: 40 entries, so that 200 cases hold 15 with three random effects."""
 
 RESIDUAL_KINDS = ("proportional", "additive", "combined", "log-normal")
 WINDOWS = ((3.0, 8.0), (4.0, 12.0), (5.0, 10.0), (5.0, 15.0), (6.0, 15.0), (8.0, 12.0))
-PATTERNS = ((0.5,), (1.0,), (1.5,), (2.0,), (3.0,), (4.0,), (1.0, 2.0), (0.5, 1.0), (2.0, 2.0, 3.0))
+DOSE_STEP_MG = 0.5
+HIGHEST_DOSE_MG = 12.0
 LIMITS_NG_ML = (1.0, 1.5, 2.0, 2.5, 3.0)
 LOWEST_TRUE_LEVEL_NG_ML = 0.3
 HIGHEST_TRUE_LEVEL_NG_ML = 120.0
@@ -81,29 +83,50 @@ def from_reference(entry: Mapping[str, Any]) -> Json:
 
 def _random_case(index: int, rng: np.random.Generator) -> OracleCase:
     kind = SCHEDULE[index % len(SCHEDULE)]
-    case = _plausible(kind, index, rng)
-    pattern = PATTERNS[rng.integers(len(PATTERNS))]
-    every = 24.0 if len(pattern) > 1 or rng.random() < 0.8 else 12.0
-    low, high = WINDOWS[rng.integers(len(WINDOWS))]
+    case, eta = _plausible(kind, index, rng)
+    pattern, every, low, high = _question(case, eta, rng)
     case["target"] = {"low_ng_ml": low, "high_ng_ml": high}
     case["regimens"] = [{"pattern_mg": list(pattern), "every_h": every}]
     return OracleCase(f"{index:03d}-{kind}", kind, case, pattern, every, low, high)
 
 
-def _plausible(kind: str, index: int, rng: np.random.Generator) -> Json:
-    """A case whose true levels are such as a laboratory sees."""
+def _question(
+    case: Json, eta: Mapping[str, float], rng: np.random.Generator
+) -> tuple[tuple[float, ...], float, float, float]:
+    """Pattern (mg), interval (h) and window (ng/mL) of an open question.
+
+    The dose aims near the window for the true parameters; where no dose of 0.5 to 12 mg comes
+    near it, the window is put around what the dose reaches.
+    """
+    every = float(rng.choice([24.0, 24.0, 24.0, 12.0]))
+    cl, v, ka = (x * np.exp(eta.get(name, 0.0)) for name, x in plain.typical_values(case).items())
+    per_mg = float(exact.steady_state_troughs([1.0], every, cl, v, ka)[0])
+    low, high = WINDOWS[rng.integers(len(WINDOWS))]
+    wanted = np.sqrt(low * high) * rng.uniform(0.6, 1.7) / per_mg
+    dose = float(np.clip(round(wanted / DOSE_STEP_MG), 1, HIGHEST_DOSE_MG / DOSE_STEP_MG))
+    dose *= DOSE_STEP_MG
+    if not 0.5 < dose / wanted < 2.0:
+        reached = per_mg * dose * rng.uniform(0.8, 1.25)
+        low, high = _figures(0.6 * reached, 2), _figures(1.6 * reached, 2)
+    more = dose + DOSE_STEP_MG
+    patterns = [(dose,), (dose,), (dose,), (dose, more), (dose, dose, more)]
+    return patterns[rng.integers(len(patterns))], every, low, high
+
+
+def _plausible(kind: str, index: int, rng: np.random.Generator) -> tuple[Json, dict[str, float]]:
+    """A case whose true levels are such as a laboratory sees, and the true eta."""
     for _ in range(ATTEMPTS):
         case = _without_levels(kind, index, rng)
         eta = _true_eta(case, index, rng)
         true = np.array(plain.predicted_ng_ml(case, eta))
-        if LOWEST_TRUE_LEVEL_NG_ML <= true.min() and true.max() <= HIGHEST_TRUE_LEVEL_NG_ML:
+        if true.min() >= LOWEST_TRUE_LEVEL_NG_ML and true.max() <= HIGHEST_TRUE_LEVEL_NG_ML:
             reported = _reported(kind, case["model"]["residual"], true, rng)
             if reported is not None:
                 case["levels"] = [
                     {"time": level["time"], **report}
                     for level, report in zip(case["levels"], reported, strict=True)
                 ]
-                return case
+                return case, eta
     raise RuntimeError(f"no plausible case of kind {kind} in {ATTEMPTS} attempts")
 
 
@@ -157,10 +180,8 @@ def _omega(kind: str, rng: np.random.Generator) -> Json:
     names = {"one": ["cl"], "three": ["cl", "v", "ka"]}.get(kind, ["cl", "v"])
     sd = rng.uniform(0.15, 0.8, len(names))
     correlation = np.eye(len(names))
-    if kind == "correlated":
-        rho = rng.choice([-0.7, 0.4, 0.6, 0.8, 0.95])
-    else:
-        rho = rng.choice([0.0, 0.0, 0.3, -0.3])
+    usual, strong = [0.0, 0.0, 0.3, -0.3], [-0.7, 0.4, 0.6, 0.8, 0.95]
+    rho = rng.choice(strong if kind == "correlated" else usual)
     if len(names) > 1:
         correlation[0, 1] = correlation[1, 0] = rho
     covariance = correlation * np.outer(sd, sd)

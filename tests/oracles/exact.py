@@ -18,7 +18,7 @@ caller's ``mpmath.mp.dps``.
 
 from collections.abc import Callable, Sequence
 
-from mpmath import mp, mpf  # type: ignore[import-untyped]
+from mpmath import mp, mpf
 
 DIGITS = 50
 GUARD_DIGITS = 15
@@ -148,7 +148,7 @@ def steady_state_troughs(
     return [_rounded(trough) for trough in troughs]
 
 
-def run_concentration(
+def run_concentration(  # noqa: PLR0917 - in the order of a prescription, as the others
     dose_mg: float,
     every_h: float,
     count: int,
@@ -163,7 +163,8 @@ def run_concentration(
     With n doses given before ``time_h``, the last of them s h ago, the sum of n Bateman functions
     is the difference of two geometric sums (Gibaldi and Perrier, Pharmacokinetics, 1982, ch. 3)
 
-        1000 D ka / (V (ka - k)) (F(k) - F(ka)),  F(r) = exp(-r s) (1 - exp(-n r T)) / (1 - exp(-r T))
+        1000 D ka / (V (ka - k)) (F(k) - F(ka)),
+        F(r) = exp(-r s) (1 - exp(-n r T)) / (1 - exp(-r T))
 
     which cancels near ka = k: the precision rises until two of them agree.
     """

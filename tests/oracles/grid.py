@@ -1,22 +1,23 @@
 """The posterior of one to three random effects on a dense grid that locates and refines itself.
 
 Takes a case as JSON gives it (inline model, times in h, constant covariates, no co-medications)
-and shares no line with ``plain``: runs of equal doses are geometric sums, and the prior is spherical.
+and shares no line with ``plain``: runs of equal doses are geometric sums, the prior is spherical.
 
 Coordinates. With omega = L L' every point is ``L z`` with z ~ N(0, I). If both CL and V vary, the
-first coordinate is ln(CL / V) in place of ln CL and ln V is the last: then a predicted level is a
-function of the first ones divided by V, and rows of the grid run along V.
+first coordinate is ln(CL / V) in place of ln CL, and ln V is the last: then a predicted level is a
+function of the first ones divided by V, and the rows of the grid run along V.
 
-Grid. The coordinates are integrated one inside the other. For every prefix (z1 .. zj) the range of
-the next coordinate is found by scanning +-7 prior SD (wider if the mass asks for it, up to the
-radius beyond which the prior forbids it) and zooming until the range just holds all points within
-exp(-25) of the best; so the grid follows a narrow curved ridge, and several modes. Each range is cut into equal steps; the integrand vanishes at both
-ends, where the trapezoid rule converges exponentially.
+Grid. The coordinates are integrated one inside the other. For every prefix (z1 .. zj) the range
+of the next coordinate is found by scanning +-7 prior SD, wider if the mass asks for it but only
+up to the radius beyond which the prior rules it out, and zooming until the range just holds all
+points within exp(-25) of the best of the row. So the grid follows a narrow curved ridge, and
+several modes. Each range is cut into equal steps; the integrand vanishes at both ends, where the
+trapezoid rule converges exponentially.
 
 Probabilities. The event {f >= 0} is bounded on each row by the zeros of f, found by bisection on f
 itself, and the density between them is integrated by a cubic spline. Every answer is repeated with
-twice the spacing along each coordinate; where that matters the coordinate is refined, and an answer
-that does not settle is refused as ``NotConverged``.
+twice the spacing along each coordinate; where that matters the coordinate is refined, and an
+answer that does not settle is refused by ``NotConvergedError``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +26,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline  # type: ignore[import-untyped]
-from scipy.optimize import brentq, minimize  # type: ignore[import-untyped]
-from scipy.special import log_ndtr  # type: ignore[import-untyped]
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq, minimize
+from scipy.special import log_ndtr
 
 PROBABILITY_TOLERANCE = 3e-5
 """Largest change of a probability when the spacing is doubled, added over the coordinates."""
@@ -53,7 +54,7 @@ Functional = Callable[["Parameters"], Array]
 Summary = Literal["lowest", "highest", "mean"]
 
 
-class NotConverged(ArithmeticError):
+class NotConvergedError(ArithmeticError):
     """Halving the spacing still changes the answer."""
 
 
@@ -168,7 +169,7 @@ class _Density:
 
     def parameters(self, z: Sequence[Array]) -> Parameters:
         """Individual parameters at whitened coordinates; those not given yet stay typical."""
-        log = dict(self.log_typical)
+        log: dict[str, Any] = dict(self.log_typical)
         log_k = None
         for row, name in enumerate(self.order[: len(z)]):
             deviation = sum((self.root[row, j] * z[j] for j in range(row + 1)), np.zeros(()))
@@ -296,7 +297,7 @@ def _kept(values: Array) -> NDArray[np.bool_]:
     curvature = left - 2.0 * middle + right
     with np.errstate(all="ignore"):
         rise = np.where(curvature < 0, -((right - left) ** 2) / (8.0 * curvature), 0.0)
-    kept = values > best - DEPTH
+    kept: NDArray[np.bool_] = values > best - DEPTH
     kept[:, 1:-1] |= is_peak & (middle + rise > best - DEPTH)
     return kept
 
@@ -375,7 +376,7 @@ class _Search:
             rows = rows[(shrink < ENOUGH_ZOOM) | widened]
             if len(rows) == 0:
                 return low, high
-        raise NotConverged("the range of a coordinate was not found")
+        raise NotConvergedError("the range of a coordinate was not found")
 
     def profile(self, prefix: Array, x: Array) -> Array:
         """Log density of the coordinates so far and x, those after x integrated out."""
@@ -435,8 +436,8 @@ class _Rows:
     def everywhere(self) -> Parameters:
         """Parameters at all nodes of all rows."""
         every = np.arange(len(self.low))
-        return self.at(every, np.broadcast_to(np.arange(self.nodes, dtype=np.float64),
-                                              (len(every), self.nodes)))
+        index = np.arange(self.nodes, dtype=np.float64)
+        return self.at(every, np.broadcast_to(index, (len(every), self.nodes)))
 
     def cumulative(self, row: NDArray[np.int_], index: Array) -> Array:
         """Mass of a row below a place."""
@@ -470,6 +471,13 @@ class GridPosterior:
         self._density = _Density(case)
         self._known: dict[tuple[int, ...], list[_Grid]] = {}
 
+    def log_density(self, eta: Mapping[str, float]) -> float:
+        """Log posterior density at ``eta`` by name, up to a constant of the case."""
+        density = self._density
+        deviations = [eta[n] if n != "k" else eta["cl"] - eta["v"] for n in density.order]
+        z = np.linalg.solve(density.root, np.array(deviations, dtype=np.float64))
+        return float(density(list(z)))
+
     def quantile(self, name: Literal["cl", "v", "ka"], p: float) -> float:
         """Quantile of an individual parameter: L/h, L, 1/h."""
         depth = self._density.depth_of(name)
@@ -487,8 +495,14 @@ class GridPosterior:
             troughs = _steady_state_troughs(at, pattern_mg, every_h)
             if isinstance(of, int):
                 return np.asarray(np.log(troughs[of]))
-            summary = {"lowest": np.min, "highest": np.max, "mean": np.mean}[of]
-            return np.asarray(np.log(summary(troughs, axis=0)))
+            match of:
+                case "lowest":
+                    chosen = troughs.min(axis=0)
+                case "highest":
+                    chosen = troughs.max(axis=0)
+                case "mean":
+                    chosen = troughs.mean(axis=0)
+            return np.asarray(np.log(chosen))
 
         return self._quantile(log_trough, self._density.dimensions, p)
 
@@ -504,11 +518,12 @@ class GridPosterior:
 
         def is_within(at: Parameters) -> Array:
             logs = np.log(_steady_state_troughs(at, pattern_mg, every_h))
-            return np.minimum(logs.min(axis=0) - np.log(low), np.log(high) - logs.max(axis=0))
+            inner = np.minimum(logs.min(axis=0) - np.log(low), np.log(high) - logs.max(axis=0))
+            return np.asarray(inner)
 
         above = self._probability(is_above)
         within = self._probability(is_within)
-        return 1.0 - above - within, within, above
+        return max(0.0, 1.0 - above - within), within, above
 
     def _probability(self, event: Functional) -> float:
         def ask(grid: _Grid) -> float:
@@ -549,7 +564,7 @@ class GridPosterior:
                 for nodes, change in zip(shape, changes, strict=True)
             )
             if np.prod(shape) > MOST_POINTS:
-                raise NotConverged(f"changes of {changes}, refused a grid of {shape}")
+                raise NotConvergedError(f"changes of {changes}, refused a grid of {shape}")
 
     def _grids(self, shape: tuple[int, ...]) -> list[_Grid]:
         """The grid of that shape, then with twice the spacing along each coordinate in turn."""

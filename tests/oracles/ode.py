@@ -7,10 +7,11 @@ Good to about 1e-10 relative.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
+from scipy.integrate import solve_ivp
 
 RELATIVE_TOLERANCE = 1e-12
 ABSOLUTE_TOLERANCE_MG = 1e-18
@@ -58,7 +59,7 @@ def concentration(doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float)
     changes = [piece[0] for piece in pieces if given[0][0] < piece[0] < time_h]
     stops = sorted({time for time, _ in given} | set(changes) | {time_h})
     amounts = np.zeros(2)
-    for start, stop in zip(stops[:-1], stops[1:], strict=True):
+    for start, stop in pairwise(stops):
         amounts[0] += sum(dose for time, dose in given if time == start)
         amounts = _integrated(amounts, start, stop, _piece_at(pieces, start))
     return float(1000.0 * amounts[1] / _piece_at(pieces, time_h)[2])

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize  # type: ignore[import-untyped]
-from scipy.special import log_ndtr  # type: ignore[import-untyped]
+from scipy.optimize import minimize
+from scipy.special import log_ndtr
 
 PARAMETERS = {"cl": "L/h", "v": "L", "ka": "1/h"}
 COMPLEX_STEP = 1e-30
@@ -120,8 +120,8 @@ def problem(case: Case) -> Problem:
     return Problem(
         names=list(case["model"]["omega"]["of"]),
         typical=typical_values(case),
-        omega_inverse=np.linalg.inv(omega),
-        omega_root=np.linalg.cholesky(omega),
+        omega_inverse=np.asarray(np.linalg.inv(omega), dtype=np.float64),
+        omega_root=np.asarray(np.linalg.cholesky(omega), dtype=np.float64),
         residual=case["model"]["residual"],
         dose_mg=np.array([dose for _, dose in doses], dtype=np.float64),
         elapsed_h=np.array(elapsed, dtype=np.float64).reshape(len(levels), len(doses)),
@@ -160,18 +160,20 @@ def predictions(given: Problem, eta: Array) -> Array:
 
 def residual_sd(residual: Mapping[str, Any], predicted: Array) -> Array:
     """SD of the residual error: in ng/mL, or of the logarithm for the log-normal kind."""
+    sd: Array
     match residual["kind"]:
         case "proportional":
-            return residual["proportional"] * predicted
+            sd = residual["proportional"] * predicted
         case "additive":
-            return residual["additive_ng_ml"] + 0.0 * predicted
+            sd = residual["additive_ng_ml"] + 0.0 * predicted
         case "combined":
             variance = (residual["proportional"] * predicted) ** 2 + residual["additive_ng_ml"] ** 2
-            return np.sqrt(variance)
+            sd = np.sqrt(variance)
         case "log-normal":
-            return residual["sd"] + 0.0 * predicted
+            sd = residual["sd"] + 0.0 * predicted
         case unknown:
             raise ValueError(f"unknown residual kind {unknown!r}")
+    return sd
 
 
 def objective_at(given: Problem, eta: Array) -> Any:
@@ -248,7 +250,7 @@ def _mode(given: Problem, eta: Array) -> Mode:
     return Mode(
         eta={name: float(value) for name, value in zip(given.names, eta, strict=True)},
         objective=float(objective_at(given, eta)),
-        covariance=2.0 * np.linalg.inv(hessian_at(given, eta)),
+        covariance=np.asarray(2.0 * np.linalg.inv(hessian_at(given, eta)), dtype=np.float64),
     )
 
 

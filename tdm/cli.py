@@ -1,0 +1,100 @@
+"""The command line: `tdm recommend CASE.json`, `tdm models`, `tdm protocols`.
+
+Exit status 0: an answer ("none" included); 1: a refused case, with the reasons on standard error; 2: wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tdm.errors import Refused
+from tdm.mode import NotConverged
+from tdm.reading import read_case
+from tdm.recommendation import recommend
+from tdm.seeds import load_model, load_protocol, model_from_toml, model_ids, protocol_from_toml, protocol_ids
+from tdm.text import answer_in_words, models_in_words, protocols_in_words
+from tdm.version import __version__
+
+ANSWERED, REFUSED, WRONG_USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0 answered, 1 refused, 2 wrong usage (no unit)."""
+    given = _parser().parse_args(arguments)
+    try:
+        text = _COMMANDS[given.command](given)
+    except Refused as refused:
+        print(_reasons(refused), file=sys.stderr)
+        return REFUSED
+    except NotConverged as failed:
+        print(f"No answer: {failed}", file=sys.stderr)
+        return REFUSED
+    except OSError as failed:
+        print(f"tdm: cannot read {failed.filename}: {failed.strerror}", file=sys.stderr)
+        return WRONG_USAGE
+    return _printed(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tdm",
+        description="Therapeutic drug monitoring of sirolimus: from doses given and troughs measured to the next dose. "
+        "It supports a professional, who decides; it is no cleared medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"tdm {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    one = commands.add_parser("recommend", help="answer a case file")
+    one.add_argument("case", metavar="CASE.json", help="the case; - reads standard input")
+    one.add_argument("--json", action="store_true", help="print the answer as JSON instead of text")
+    one.add_argument("--model", metavar="FILE.toml", help="answer with a model of one's own")
+    one.add_argument("--protocol", metavar="FILE.toml", help="answer with a protocol of one's own")
+    commands.add_parser("models", help="list the models that ship, with population and source")
+    commands.add_parser("protocols", help="list the protocols that ship, with window and source")
+    return parser
+
+
+def _recommend(given: argparse.Namespace) -> str:
+    case = read_case(sys.stdin.buffer.read() if given.case == "-" else Path(given.case).read_bytes())
+    if given.model is not None:
+        case = case.model_copy(update={"model": model_from_toml(Path(given.model).read_bytes())})
+    if given.protocol is not None:
+        case = case.model_copy(update={"protocol": protocol_from_toml(Path(given.protocol).read_bytes())})
+    answer = recommend(case)
+    return answer.model_dump_json(indent=2) + "\n" if given.json else answer_in_words(answer)
+
+
+def _models(given: argparse.Namespace) -> str:
+    return models_in_words(load_model(model_id) for model_id in model_ids())
+
+
+def _protocols(given: argparse.Namespace) -> str:
+    return protocols_in_words(load_protocol(protocol_id) for protocol_id in protocol_ids())
+
+
+_COMMANDS = {"recommend": _recommend, "models": _models, "protocols": _protocols}
+
+
+def _reasons(refused: Refused) -> str:
+    lines = ["The case is refused; there is no answer."]
+    for problem in refused.problems:
+        accepted = f" Accepted: {problem.accepted}." if problem.accepted and problem.accepted not in problem.message else ""
+        lines.append(f"  {problem.pointer or '(the whole input)'}: {problem.message}{accepted} [{problem.code}]")
+    return "\n".join(lines)
+
+
+def _printed(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader (head, less) has left; what it did not read is not wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ANSWERED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

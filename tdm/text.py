@@ -1,0 +1,206 @@
+"""The answer for people, in 80 columns: the sentence first, then options, the patient, findings and the basis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+
+from tdm.answer import AnswerOption, ParameterAnswer, Recommendation
+from tdm.clock import Time
+from tdm.model import PopulationModel
+from tdm.protocol import Protocol
+
+COLUMNS = 80
+
+
+def answer_in_words(answer: Recommendation) -> str:
+    """Return a whole answer as text of at most 80 columns; every number with its unit and interval."""
+    parts = [
+        wrap(answer.summary, COLUMNS),
+        _hold(answer),
+        _next_level(answer),
+        _options(answer),
+        _patient(answer),
+        _levels(answer),
+        _findings(answer),
+        _basis(answer),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def models_in_words(models: Iterable[PopulationModel]) -> str:
+    """Return a list of models as text: population and source (no units)."""
+    return "\n".join("\n".join(_model(model)) for model in models) + "\n"
+
+
+def protocols_in_words(protocols: Iterable[Protocol]) -> str:
+    """Return a list of protocols as text: window (ng/mL), population and source."""
+    return "\n".join("\n".join(_protocol(protocol)) for protocol in protocols) + "\n"
+
+
+def _hold(answer: Recommendation) -> list[str]:
+    hold = answer.hold
+    if hold is None:
+        return []
+    until = f"Until: {_time(hold.until.median)} (median), {_time(hold.until.p95)} (95 % of the posterior)"
+    lines = [until, *_hanging("Condition: ", hold.condition)]
+    if hold.resume is not None:
+        resumed = f"{_regimen(hold.resume)}, {_chance(hold.resume)} chance of the window"
+        lines += _hanging("Resume with: ", f"{resumed}, {hold.resume.reason}")
+    return lines
+
+
+def _next_level(answer: Recommendation) -> list[str]:
+    if answer.next_level is None:
+        return []
+    first, last = _time(answer.next_level.from_), _time(answer.next_level.to)
+    when = first if first == last else f"{first} to {last}"
+    return _hanging("Next level: ", f"{when} ({answer.next_level.reason}).")
+
+
+def _options(answer: Recommendation) -> list[str]:
+    if not answer.options:
+        return []
+    head = f"{'Options':<31}{'mg/day':>7}  {'trough ng/mL (90 %)':<21}{'below':>6}{'within':>7}{'above':>6}"
+    rows = [head]
+    for option in answer.options:
+        marks = _marks(option)
+        spread = option.trough_ng_ml
+        trough = f"{spread.median:.1f} ({spread.p05:.1f}-{spread.p95:.1f})"
+        chance = option.probability
+        chances = (
+            f"{_percent(chance.below):>6}{_percent(chance.within):>7}{_percent(chance.above):>6}" if chance else ""
+        )
+        rows.append(f"{_regimen(option)[:30]:<31}{option.daily_dose_mg:>7.4g}  {trough:<21}{chances}".rstrip())
+        rows += [f"  {line}" for line in wrap(marks, COLUMNS - 2)] if marks else []
+    rows += _hanging("Label: ", _label(answer))
+    return rows
+
+
+def _marks(option: AnswerOption) -> str:
+    return "" if option.reason == "can be given" else option.reason
+
+
+def _label(answer: Recommendation) -> str:
+    rule = answer.label_rule
+    if rule.daily_dose_mg is None:
+        return f"the proportion does not apply. {rule.reason}"
+    doses = rule.daily_dose_mg
+    return (
+        f"by proportion from {rule.current_daily_dose_mg:g} mg/day and {rule.trough_ng_ml:g} ng/mL: "
+        f"{doses.midpoint:.2g} mg/day for the middle of the window ({doses.low:.2g} to {doses.high:.2g} mg/day for its "
+        f"limits). No uncertainty belongs to this rule."
+    )
+
+
+def _patient(answer: Recommendation) -> list[str]:
+    rows = [f"{'Patient against population':<31}{'typical':>9}{'mode':>9}{'median':>9}  90 % interval"]
+    one = answer.individual
+    for name, unit, value in (
+        ("clearance CL/F", "L/h", one.clearance_l_per_h),
+        ("volume V/F", "L", one.volume_l),
+        ("half-life", "h", one.half_life_h),
+    ):
+        rows.append(_parameter(f"{name}, {unit}", value))
+    return rows
+
+
+def _parameter(name: str, value: ParameterAnswer) -> str:
+    interval = f"{value.p05:.3g} to {value.p95:.3g}"
+    return f"{name:<31}{value.typical:>9.3g}{value.map:>9.3g}{value.median:>9.3g}  {interval}"
+
+
+def _levels(answer: Recommendation) -> list[str]:
+    rows = [f"{'Levels, ng/mL':<31}{'measured':>9}{'typical':>9}{'fitted':>9}  weighted residual"]
+    for level in answer.fits[0].levels:
+        measured = f"{level.observed_ng_ml:.3g}" if level.observed_ng_ml is not None else f"<{level.below_ng_ml:.3g}"
+        residual = "" if level.weighted_residual is None else f"{level.weighted_residual:+.2f} SD"
+        residual = residual if level.used else "not used"
+        fitted = f"{level.population_ng_ml:>9.3g}{level.individual_ng_ml:>9.3g}"
+        rows.append(f"{_time(level.time):<31}{measured:>9}{fitted}  {residual}".rstrip())
+    return rows if len(rows) > 1 else []
+
+
+def _findings(answer: Recommendation) -> list[str]:
+    lines = []
+    for one in answer.findings:
+        lines += _hanging(f"{one.severity.upper()} {one.code}: ", one.message, "  ")
+        lines += _hanging("  To do: ", one.action, "  ")
+        lines += _hanging("  Source: ", f"{one.source}.", "  ")
+    return lines
+
+
+def _basis(answer: Recommendation) -> list[str]:
+    basis = answer.basis
+    lines = ["Basis"]
+    for kind, source in (*(("Model", model) for model in basis.models), ("Protocol", basis.protocol)):
+        doi = f", doi {source.doi}" if source.doi else ""
+        level = f"; Oxford 2009 level {source.oxford_level}" if source.oxford_level else ""
+        graded = f"grade {source.grade} ({source.verified_against}){level}"
+        lines += _hanging(f"  {kind} {source.id}: ", f"{source.reference}{doi}; {graded}.", "    ")
+    if basis.window:
+        lines += _hanging("  Window: ", basis.window, "    ")
+    for assumed in basis.assumed:
+        lines += _hanging("  Assumed: ", f"{assumed.field} = {assumed.value}; {assumed.why}", "    ")
+    for ignored in basis.ignored:
+        lines += _hanging("  Ignored: ", f"{ignored.pointer}; {ignored.why}", "    ")
+    for equation in basis.equations:
+        lines += _hanging("  Equation: ", equation, "    ")
+    numerics = basis.numerics
+    exact = (
+        f"{numerics.draws} weighted draws; the chances are exact to about {2 * numerics.probability_error:.1g} "
+        "(two standard errors)"
+    )
+    lines += _hanging("  Numerics: ", exact, "    ")
+    versions = ", ".join(f"{name} {version}" for name, version in basis.versions.items())
+    lines += [f"  Versions: {versions}", f"  Case: {basis.case_id}"]
+    return [*lines, *_hanging("  ", basis.disclaimer, "  ")]
+
+
+def _model(model: PopulationModel) -> Iterator[str]:
+    use = "" if model.use == "dosing" else " (simulation only)"
+    yield f"{model.id}{use}: {model.title}"
+    if model.population is not None:
+        studied = f"{model.population.subjects} patients" if model.population.subjects else ""
+        yield from _hanging("  Population: ", f"{model.population.description} {f'({studied})' if studied else ''}".strip(), "    ")
+    for equation in model.equations():
+        yield f"  {equation}"
+    if model.citation is not None:
+        cited = model.citation
+        source = f"{cited.reference}; doi {cited.doi}; grade {cited.grade}; Oxford 2009 level {cited.oxford_level}"
+        yield from _hanging("  Source: ", source, "    ")
+
+
+def _protocol(protocol: Protocol) -> Iterator[str]:
+    yield f"{protocol.id}: {protocol.title}"
+    yield f"  Window: {protocol.window or 'none stated by the source'}"
+    yield from _hanging("  Population: ", protocol.population.description, "    ")
+    if protocol.start is not None:
+        yield from _hanging("  Start: ", protocol.start.text, "    ")
+    cited = protocol.citation
+    named = ", ".join(filter(None, (f"doi {cited.doi}" if cited.doi else "", *cited.identifiers)))
+    source = f"{cited.reference}; {named}; grade {cited.grade}; Oxford 2009 level {cited.oxford_level}"
+    yield from _hanging("  Source: ", source, "    ")
+
+
+def _regimen(option: AnswerOption) -> str:
+    return option.regimen.in_words()
+
+
+def _chance(option: AnswerOption) -> str:
+    return _percent(option.probability.within) if option.probability else "unknown"
+
+
+def _percent(probability: float) -> str:
+    value = 100.0 * probability
+    if 0.0 < value < 0.05:
+        return "<0.1 %"
+    return f"{value:.1f} %" if value < 2.0 else f"{value:.0f} %"
+
+
+def _time(time: Time) -> str:
+    return f"{time:.4g} h" if isinstance(time, (int, float)) else time.strftime("%Y-%m-%d %H:%M")
+
+
+def _hanging(label: str, text: str, indent: str = "  ") -> Sequence[str]:
+    return wrap(label + text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
