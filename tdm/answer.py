@@ -88,7 +88,7 @@ class LabelRule(_Noun):
 
 
 class ParameterAnswer(_Noun):
-    """One parameter of the individual in the unit of its field: population, mode, posterior median and 90 % interval."""
+    """One parameter in the unit of its field: of the population, at the mode, posterior median and 90 % interval."""
 
     typical: Rounded
     map: Rounded

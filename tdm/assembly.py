@@ -121,7 +121,9 @@ def _reason(question: Question, offered: Offered, decision: Decision) -> str:
     reasons = {
         "candidate": "",
         "current": "going on as now",
-        "protocol_start": f"the protocol's own start ({question.protocol.start.text})" if question.protocol.start else "",
+        "protocol_start": f"the protocol's own start ({question.protocol.start.text})"
+        if question.protocol.start
+        else "",
         "asked": "asked for",
     }
     parts = [reasons[offered.origin]] if reasons[offered.origin] else []
@@ -162,9 +164,7 @@ def _label_rule(question: Question) -> LabelRule:
     found = label_proportion(question.estimate.history, question.window, question.label)
     source = question.label.texts["proportion"]
     if not isinstance(found, Proportion):
-        return LabelRule(
-            daily_dose_mg=None, current_daily_dose_mg=None, trough_ng_ml=None, reason=found, source=source
-        )
+        return LabelRule(daily_dose_mg=None, current_daily_dose_mg=None, trough_ng_ml=None, reason=found, source=source)
     doses = LabelDoses(low=found.for_low_mg, midpoint=found.for_midpoint_mg, high=found.for_high_mg)
     return LabelRule(
         daily_dose_mg=doses,
@@ -236,8 +236,13 @@ def _why_then(found: NextLevel) -> str:
         return "a level has to be repeated within 3 to 5 days"
     share = percent(found.share or 0.0)
     if found.why == "near_steady_state":
-        return f"the first pre-dose time within 10 % of the new steady state with a probability of 95 % ({share}), within 7 to 14 days"
-    return f"within 10 % of the new steady state only with a probability of {share} by then; later levels will tell more"
+        return (
+            f"the first pre-dose time, from 7 to 14 days on, that is within 10 % of the new steady state with a "
+            f"probability of at least 95 % ({share})"
+        )
+    return (
+        f"within 10 % of the new steady state only with a probability of {share} by then; later levels will tell more"
+    )
 
 
 def _basis(case: Case, question: Question, why_model: str | None) -> Basis:
@@ -249,7 +254,11 @@ def _basis(case: Case, question: Question, why_model: str | None) -> Basis:
         window=_window_source(case, question),
         assumed=tuple(_assumed(case, question, why_model)),
         ignored=tuple(_ignored(case, question)),
-        equations=(*model.equations(), "concentration = 1000 * central amount / v  [ng/mL]", _residual_in_words(question)),
+        equations=(
+            *model.equations(),
+            "concentration = 1000 * central amount / v  [ng/mL]",
+            _residual_in_words(question),
+        ),
         ambiguities=tuple(f"{one.id}: {one.text.strip()}" for one in model.ambiguities),
         numerics=Numerics(
             draws=len(draws.weight),
@@ -279,7 +288,12 @@ def case_id(case: Case, question: Question) -> str:
 def _source(seed_id: str, title: str, citation: Citation | None) -> SourceAnswer:
     if citation is None:
         return SourceAnswer(
-            id=seed_id, title=title, reference="given in the case", doi="", grade="none", verified_against="nothing",
+            id=seed_id,
+            title=title,
+            reference="given in the case",
+            doi="",
+            grade="none",
+            verified_against="nothing",
             oxford_level=None,
         )
     return SourceAnswer(
@@ -359,7 +373,9 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
         for index, drug in enumerate(case.comedications)
         if drug.name.strip().lower() not in known
     ]
-    found += [Ignored(pointer=f"/covariates/{i}", why="changes after the time of the decision") for i in history.late_changes]
+    found += [
+        Ignored(pointer=f"/covariates/{i}", why="changes after the time of the decision") for i in history.late_changes
+    ]
     for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
         if getattr(case.patient, name) is not None and name not in model.covariates_used:
             found.append(Ignored(pointer=f"/patient/{name}", why=f"no covariate of the model {model.id}"))
@@ -369,7 +385,9 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
 def _curve(question: Question, decision: Decision, clock: Clock) -> Curve:
     chosen = decision.proposal
     due = question.estimate.history.dosing.next_due_h
-    points = curve_points(question.estimate, chosen.option.regimen if chosen else None, chosen.start_h if chosen else due)
+    points = curve_points(
+        question.estimate, chosen.option.regimen if chosen else None, chosen.start_h if chosen else due
+    )
 
     def numbers(values: Floats) -> tuple[float, ...]:
         return tuple(values.tolist())

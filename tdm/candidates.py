@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from itertools import pairwise
 
 from tdm.case import Product
 from tdm.regimen import Regimen
@@ -57,7 +58,9 @@ def preparable_doses(product: Product, up_to_mg: float) -> tuple[float, ...]:
     reach = {0}
     found: set[int] = set()
     for _ in range(MOST_TABLETS):
-        reach = {total + grain for total in reach for grain in grains if total + grain <= up_to_mg / DOSE_GRAIN_MG + 0.5}
+        reach = {
+            total + grain for total in reach for grain in grains if total + grain <= up_to_mg / DOSE_GRAIN_MG + 0.5
+        }
         found |= reach
     return tuple(round(total * DOSE_GRAIN_MG, 6) for total in sorted(found))
 
@@ -74,13 +77,13 @@ def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: 
     patterns = [
         [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses],
         [Regimen(pattern_mg=(dose,), every_h=TWICE_DAILY_H) for dose in doses if child or product.step_mg is not None],
-        [Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in zip(doses[:-1], doses[1:], strict=True)],
+        [Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in pairwise(doses)],
         [Regimen(pattern_mg=(dose,), every_h=EVERY_OTHER_DAY_H) for dose in doses],
     ]
     return tuple(regimen for pattern in patterns for regimen in _nearest(pattern, highest_daily_mg, need_mg))
 
 
 def _nearest(pattern: list[Regimen], highest_daily_mg: float, need_mg: float) -> list[Regimen]:
-    """The regimens of a pattern up to the highest daily dose whose daily dose is nearest to the need, on a log scale."""
+    """The regimens of a pattern up to the highest daily dose nearest to the need (logarithm of mg per day)."""
     allowed = [regimen for regimen in pattern if regimen.daily_dose_mg <= highest_daily_mg + ROUNDING_MG]
     return sorted(allowed, key=lambda regimen: abs(math.log(regimen.daily_dose_mg / need_mg)))[:MOST_OF_A_PATTERN]

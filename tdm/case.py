@@ -46,7 +46,6 @@ class _Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-
 class Patient(_Noun):
     """Who is treated, and the covariates as they are at the start; units in the names. Sex is never assumed."""
 
@@ -201,7 +200,7 @@ class Case(_Noun):
     def clock(self) -> Clock:
         """Return the clock that counts hours from the earliest time of the case."""
         times = [time for _, time in _times(self)]
-        return Clock(min(times)) if times else Clock(0.0)  # type: ignore[type-var]  # one kind only, see above
+        return Clock(min(times)) if times else Clock(0.0)  # one kind only, see above
 
 
 def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
@@ -226,7 +225,9 @@ def _mixed_times(case: Case) -> list[Problem]:
     for pointer, time in times[1:]:
         if kind_of(time) != first:
             sentence = f"This is {KIND_IN_WORDS[kind_of(time)]}, but {times[0][0]} is {KIND_IN_WORDS[first]}."
-            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence + " One case keeps to one kind."))
+            problems.append(
+                Problem(code="mixed_times", pointer=pointer, message=sentence + " One case keeps to one kind.")
+            )
     return problems[:1]
 
 
@@ -240,7 +241,11 @@ def _too_long(case: Case) -> list[Problem]:
             problems.append(Problem(code="out_of_range", pointer=pointer, message=sentence, accepted=accepted))
     if sum(dose.times for dose in case.doses) > MOST_DOSES:
         accepted = f"at most {MOST_DOSES} doses"
-        problems.append(Problem(code="too_many", pointer="/doses", message=f"There are more doses than {MOST_DOSES}.", accepted=accepted))
+        problems.append(
+            Problem(
+                code="too_many", pointer="/doses", message=f"There are more doses than {MOST_DOSES}.", accepted=accepted
+            )
+        )
     return problems[:1]
 
 

@@ -81,7 +81,9 @@ _COMMANDS = {"recommend": _recommend, "models": _models, "protocols": _protocols
 def _reasons(refused: Refused) -> str:
     lines = ["The case is refused; there is no answer."]
     for problem in refused.problems:
-        accepted = f" Accepted: {problem.accepted}." if problem.accepted and problem.accepted not in problem.message else ""
+        accepted = (
+            f" Accepted: {problem.accepted}." if problem.accepted and problem.accepted not in problem.message else ""
+        )
         lines.append(f"  {problem.pointer or '(the whole input)'}: {problem.message}{accepted} [{problem.code}]")
     return "\n".join(lines)
 

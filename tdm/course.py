@@ -31,11 +31,9 @@ class Runs:
     count: Floats
     dose_mg: Floats
 
-    def where(self, mask: NDArray[np.bool_]) -> Runs:
-        """Return the runs (h, mg) where a mask of shape (runs,) holds."""
-        return Runs(
-            self.patient[mask], self.start_h[mask], self.every_h[mask], self.count[mask], self.dose_mg[mask]
-        )
+    def where(self, chosen: NDArray[np.bool_] | Ints) -> Runs:
+        """Return the runs (h, mg) that a mask of shape (runs,) or an index chooses."""
+        return Runs(*(values[chosen] for values in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -143,13 +141,12 @@ def lay_out(
 
 
 def of_patients(course: Course, chosen: NDArray[np.bool_]) -> tuple[Course, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the course of the chosen patients (mask), with the masks of the pieces and samples kept; units as before."""
+    """Return the course of the chosen patients (mask), with masks of the pieces and samples kept; units as before."""
     piece = chosen[course.piece_patient]
     point = piece[course.point_piece]
     term = piece[course.term_piece]
     sample = point[: course.samples]
-    renumber = lambda mask: np.cumsum(mask) - 1  # noqa: E731 - one expression, used four times
-    patient_no, piece_no, point_no, term_no = renumber(chosen), renumber(piece), renumber(point), renumber(term)
+    patient_no, piece_no, point_no, term_no = (np.cumsum(mask) - 1 for mask in (chosen, piece, point, term))
     end = course.end_point[piece]
     kept = Course(
         patients=int(np.count_nonzero(chosen)),
@@ -231,9 +228,7 @@ def _terms(
     before = np.ceil((point_from[point] - start - SAME_INSTANT_H) / every)
     first = np.maximum(before, 0.0)
     some = last >= first
-    series = Series(
-        (point_time[point] - (start + last * every))[some], every[some], (last - first + 1.0)[some]
-    )
+    series = Series((point_time[point] - (start + last * every))[some], every[some], (last - first + 1.0)[some])
     series, part_of = newest_apart(series)
     point, dose = point[some][part_of], runs.dose_mg[run][some][part_of]
     # every point gets a term, if need be an empty one, so that sums over terms need no special case

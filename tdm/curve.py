@@ -38,7 +38,7 @@ def curve_points(estimate: Estimate, regimen: Regimen | None, start_h: float) ->
     begin = float(history.given.start_h.min()) if len(history.given.count) else start_h
     first = max(begin, start_h - 24.0 * DAYS_BACK)
     steps_back = int(np.floor((start_h - first) / STEP_H))
-    times = start_h + STEP_H * np.arange(-steps_back, int(24.0 * DAYS_AHEAD / STEP_H) + 1)
+    times = np.asarray(start_h + STEP_H * np.arange(-steps_back, int(24.0 * DAYS_AHEAD / STEP_H) + 1), dtype=float)
     course = lay_out(
         _with_regimen(history.given, regimen, start_h),
         np.zeros(len(times), dtype=np.intp),
@@ -49,7 +49,7 @@ def curve_points(estimate: Estimate, regimen: Regimen | None, start_h: float) ->
     )
     k, ka, v_l = rates(estimate.cohort, _resampled(estimate)[:, None, :])
     ordered = np.sort(concentrations(course, k, ka, v_l), axis=0)
-    p05, median, p95 = (ordered[round(p * (CURVE_DRAWS - 1))] for p in (0.05, 0.5, 0.95))
+    p05, median, p95 = (np.asarray(ordered[round(p * (CURVE_DRAWS - 1))]) for p in (0.05, 0.5, 0.95))
     return CurvePoints(times, median, p05, p95)
 
 

@@ -1,12 +1,12 @@
 """From the posterior to a decision: which regimen next, keep, hold, or none. Every number here is a design rule.
 
-The functions read as the rules do; `tdm/README.md` lists the rules in words. Times in h on the case's clock, doses in mg,
-concentrations in ng/mL, probabilities without unit.
+The functions read as the rules do; `tdm/README.md` lists the rules in words. Times in h on the case's clock, doses in
+mg, concentrations in ng/mL, probabilities without unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -49,7 +49,7 @@ NOTABLE_LOSS = 0.05
 
 @dataclass(frozen=True)
 class Offered:
-    """An option as the answer shows it: where it comes from, when it would start (h), and why it is or is not advised."""
+    """An option as the answer shows it: where it comes from, when it would start (h), and whether it may be advised."""
 
     option: Option
     origin: Origin
@@ -303,7 +303,7 @@ def _hold(question: Question, best: Offered | None) -> Hold:
         )
 
     median, p95 = until(0.5), until(0.95)
-    start = float(_quantile(concentration(0.0), estimate.draws.weight, 0.5))
+    start = float(quantiles(concentration(0.0), estimate.draws.weight, (0.5,))[0])
     resume = None
     if best is not None and best.within >= EVEN_CHANCE:
         resume = replace(best, start_h=p95)
@@ -320,7 +320,7 @@ def _raised_to_measured(estimate: Estimate) -> Floats:
     return np.asarray(np.maximum(1.0, trough.level.value_ng_ml / estimate.at_levels[:, position]))
 
 
-def _first_time(reached) -> float:  # type: ignore[no-untyped-def]
+def _first_time(reached: Callable[[float], bool]) -> float:
     """The first hour, to a minute, at which a condition holds that stays true once it is."""
     if reached(0.0):
         return 0.0
@@ -331,7 +331,3 @@ def _first_time(reached) -> float:  # type: ignore[no-untyped-def]
         middle = 0.5 * (low + high)
         low, high = (low, middle) if reached(middle) else (middle, high)
     return high
-
-
-def _quantile(values: Floats, weight: Floats, at: float) -> float:
-    return float(quantiles(values, weight, (at,))[0])

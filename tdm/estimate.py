@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from tdm.course import lay_out
+from tdm.course import Course, lay_out
 from tdm.history import History
 from tdm.kinetics import NG_ML_PER_MG_L, Amounts, amounts, unit_troughs
 from tdm.likelihood import (
@@ -75,7 +74,7 @@ class Estimate:
     @property
     def covariance(self) -> Floats:
         """Return the covariance (d, d) of the random effects from the expected information, no unit."""
-        return self.modes.covariance[0]
+        return np.asarray(self.modes.covariance[0])
 
     @cached_property
     def individual(self) -> Individual:
@@ -134,7 +133,9 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
         trough = unit_troughs(1, WATCHED_INTERVAL_H, k, np.broadcast_to(ka, k.shape), v_l)[:, 0]
         return np.stack([k * v_l, v_l, trough], axis=-1)
 
-    return Estimate(model, history, cohort, modes, sample(log_density, starts, covariances, watched, np.array(TOLERANCES)))
+    return Estimate(
+        model, history, cohort, modes, sample(log_density, starts, covariances, watched, np.array(TOLERANCES))
+    )
 
 
 def cohort_of(model: PopulationModel, history: History) -> Cohort:
@@ -187,9 +188,7 @@ def prior_eta(estimate: Estimate, white: Floats) -> Floats:
 
 def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     """Return the weights (draws,), sum one, that the same draws have under another omega or residual error."""
-    other = replace(
-        estimate.cohort, residual=residual_error(reading.residual), variability=variability(reading.omega)
-    )
+    other = replace(estimate.cohort, residual=residual_error(reading.residual), variability=variability(reading.omega))
     eta = estimate.draws.eta
     change = (
         level_objective(other, estimate.at_levels)[:, 0]
@@ -208,7 +207,7 @@ def _optima(cohort: Cohort, modes: Modes) -> tuple[Floats, Floats]:
     return np.concatenate([modes.eta, modes.second_eta]), np.concatenate([modes.covariance, modes.covariance])
 
 
-def _course_to(estimate: Estimate, times_h: Floats):  # type: ignore[no-untyped-def]
+def _course_to(estimate: Estimate, times_h: Floats) -> Course:
     history = estimate.history
     return lay_out(
         history.given,

@@ -71,7 +71,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "no_regimen_reaches_half": Entry(
         "blocking",
-        "No regimen that can be given and was studied has an even chance of {window}; the best, {regimen}, has {chance}.",
+        "No regimen that can be given and was studied has an even chance of {window}; the best is {regimen}: {chance}.",
         "Weigh the options listed, a level sooner, another product or another window.",
         DESIGN_RULE,
     ),
@@ -89,7 +89,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "unexplained_level": Entry(
         "warning",
-        "The level of {time} was drawn {since} after a dose; the model {model} explains samples from {earliest} on only.",
+        "The level of {time} was drawn {since} after a dose; the model {model} explains samples from {earliest} on.",
         "It is not fitted. Measure a trough: just before a dose.",
         MODEL,
     ),
@@ -125,7 +125,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "second_optimum": Entry(
         "warning",
-        "The levels have a second explanation: clearance {clearance} and volume {volume}, objective {difference} worse.",
+        "The levels have a second explanation: clearance {clearance}, volume {volume} (objective {difference} worse).",
         "Both are in the probabilities. A further trough would tell them apart.",
         DESIGN_RULE,
     ),
@@ -143,7 +143,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "prior_borrowed": Entry(
         "warning",
-        "The model {model} comes from another disease ({disease}); a first-dose prediction is good to a factor of about 2.",
+        "The model {model} comes from another disease ({disease}); a first-dose prediction is good to a factor of "
+        "about 2.",
         "Measure early; the answer rests on levels of the patient more than on this population.",
         MODEL,
     ),
@@ -162,7 +163,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "dose_not_preparable": Entry(
         "warning",
-        "The window needs about {needed} once daily, which {product} cannot give; the best that can be given loses {loss}.",
+        "The window needs about {needed} once daily, which {product} cannot give; the best that can be given loses "
+        "{loss}.",
         "Consider another strength or the solution.",
         DESIGN_RULE,
     ),
@@ -186,7 +188,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "low_hematocrit": Entry(
         "warning",
-        "The haematocrit is {hematocrit}: part of a low whole-blood level may be anaemia, and the level rises as it recovers.",
+        "The haematocrit is {hematocrit}: part of a low whole-blood level may be anaemia, and the level rises as it "
+        "recovers.",
         "Before an increase, think of the level at a normal haematocrit; measure again as it recovers.",
         "seeds/label.toml (anaemia); threshold: " + DESIGN_RULE,
     ),

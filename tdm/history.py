@@ -59,8 +59,10 @@ class DrawnLevel:
         """Return whether the level was drawn near the end of a dosing interval (no unit)."""
         if self.since_dose_h is None or self.interval_h is None:
             return False
-        return TROUGH_FROM * self.interval_h <= self.since_dose_h + SAME_INSTANT_H <= (
-            TROUGH_UNTIL * self.interval_h + 2.0 * SAME_INSTANT_H
+        return (
+            TROUGH_FROM * self.interval_h
+            <= self.since_dose_h + SAME_INSTANT_H
+            <= (TROUGH_UNTIL * self.interval_h + 2.0 * SAME_INSTANT_H)
         )
 
 
@@ -276,8 +278,10 @@ def _dosing(given: Runs, declared: Runs, now_h: float) -> Dosing:
     interval = _interval_after(declared, all_times, all_owner, position)
     regimen = _covering_regimen(declared, int(all_owner[position]), last)
     interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
-    # without a regular regimen, what was given in the day that ends with the last dose is the fact nearest to mg per day
-    daily = regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
+    # without a regular regimen, what was given in the day that ends with the last dose is nearest to mg per day
+    daily = (
+        regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
+    )
     due = last + interval
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
@@ -362,9 +366,7 @@ def _missing_covariate(model: PopulationModel, name: str) -> Problem:
     return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
 
 
-def _checked_limits(
-    case: Case, model: PopulationModel, pieces: tuple[CovariatePiece, ...]
-) -> tuple[Unstudied, ...]:
+def _checked_limits(case: Case, model: PopulationModel, pieces: tuple[CovariatePiece, ...]) -> tuple[Unstudied, ...]:
     """The values outside the studied range; raise `Refused` for one outside a hard limit."""
     unstudied, refused = [], []
     for limit in model.limits:

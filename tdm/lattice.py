@@ -1,7 +1,7 @@
 """Quasi-random points: an embedded rank-1 lattice, randomly shifted.
 
-The generating vector is the one for up to 2^20 points, order 2, by Cools, Kuo and Nuyens (SIAM J Sci Comput 2006;28:2162;
-"exod2_base2_m20"), first six dimensions. Any 2^m of its points, m from 10 to 20,
+The generating vector is the one for up to 2^20 points, order 2, by Cools, Kuo and Nuyens (SIAM J Sci Comput
+2006;28:2162; "exod2_base2_m20"), first six dimensions. Any 2^m of its points, m from 10 to 20,
 are a good lattice, so a sample can be doubled without throwing points away. No units.
 """
 

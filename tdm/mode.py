@@ -1,7 +1,7 @@
 """The mode of the random effects (MAP), for one patient or many at once, with a certificate of convergence.
 
-Fisher scoring with a damped step goes near the mode; Newton steps with the Hessian of the exact gradient finish. A fit is
-returned only if the gradient vanishes and the curvature is positive; where the data are in conflict several starts are
+Fisher scoring with a damped step goes near the mode; Newton steps with the Hessian of the exact gradient finish. A fit
+is returned only if the gradient vanishes and the curvature is positive; where the data are in conflict several starts are
 tried, the better optimum is returned and the other one reported.
 """
 
@@ -49,7 +49,7 @@ class NotConverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Modes:
-    """The modes of n patients: `eta` (n, d), `objective` (n,), `covariance` (n, d, d) of eta from the expected information.
+    """The modes of n patients: `eta` (n, d), `objective` (n,), `covariance` (n, d, d) from the expected information.
 
     `hessian` (n, d, d) is that of half the objective at the mode. Where `second_objective` is finite, `second_eta` is
     another optimum, not so good. No units.
@@ -107,7 +107,14 @@ def _fit_group(cohort: Cohort) -> Modes:
         best, other_eta, other_value = _several_starts(cohort.patients(conflicting), _part(found, conflicting))
         _put(found, np.flatnonzero(conflicting), best)
         second_eta[conflicting], second_value[conflicting] = other_eta, other_value
-    return Modes(found.eta, found.value, np.linalg.inv(found.information), found.hessian, second_eta, second_value)
+    return Modes(
+        found.eta,
+        found.value,
+        np.asarray(np.linalg.inv(found.information), dtype=float),
+        found.hessian,
+        second_eta,
+        second_value,
+    )
 
 
 def _descend(cohort: Cohort, start: Floats) -> _Search:

@@ -136,7 +136,9 @@ class Omega(_Noun, Sourced):
         sd = np.sqrt(np.clip(np.diag(matrix), 0, None))
         sound = bool(np.all(sd > 0)) and bool(np.all(np.abs(matrix - matrix.T) <= 1e-12 * np.outer(sd, sd)))
         if not sound or np.linalg.eigvalsh(matrix / np.outer(sd, sd))[0] < SMALLEST_CORRELATION_EIGENVALUE:
-            sentence = "Omega must be symmetric and positive definite (variances above 0, correlations within -1 and 1)."
+            sentence = (
+                "Omega must be symmetric and positive definite (variances above 0, correlations within -1 and 1)."
+            )
             raise problem_error([_problem("omega_not_positive_definite", "/covariance", sentence)])
         return self
 
@@ -356,7 +358,9 @@ def _assumption_problems(assume: Mapping[str, AssumedCovariate], limits: tuple[L
         elif name not in NUMERIC_COVARIATES:
             problems.append(_problem("unknown_covariate", pointer, "This covariate is unknown."))
         elif any(limit.of == name and not limit.studied(assumed.value) for limit in limits):
-            problems.append(_problem("default_outside_limits", pointer, "The default is outside the model's own limits."))
+            problems.append(
+                _problem("default_outside_limits", pointer, "The default is outside the model's own limits.")
+            )
     return problems
 
 

@@ -89,8 +89,8 @@ Watched = Callable[[Floats], Floats]
 def sample(log_density: LogDensity, modes: Floats, covariances: Floats, watched: Watched, tolerances: Floats) -> Draws:
     """Return weighted draws from an unnormalised log density, shape (n, d) -> (n,), that may have several modes.
 
-    `modes` (m, d) and `covariances` (m, d, d) say where to start; `watched` maps draws (n, d) to the positive quantities
-    (n, q) whose distribution has to be right, the decision's own among them, and `tolerances` (q,) are the relative
+    `modes` (m, d) and `covariances` (m, d, d) say where to start; `watched` maps draws (n, d) to the positive
+    quantities (n, q) whose distribution has to be right, the decision's own among them, and `tolerances` (q,) are the relative
     standard errors accepted for their quantiles. No units.
     """
     proposal = _adapted(log_density, Proposal(modes, np.array([_factor(c) for c in covariances])))
@@ -164,7 +164,7 @@ def _normalised(log_weight: Floats) -> Floats:
 
 
 def _errors(seen: Floats, weight: Floats, tolerances: Floats) -> tuple[float, float]:
-    """Standard errors over the replicates: of the watched distribution functions, and of the quantiles in tolerances."""
+    """Standard errors over the replicates: of the watched distribution functions, of the quantiles in tolerances."""
     own = weight / weight.sum(axis=1, keepdims=True)
     worst_probability, worst_quantile = 0.0, 0.0
     for index in range(seen.shape[-1]):

@@ -1,7 +1,7 @@
-"""Every quantity that a user may enter: its unit, the range that is accepted and the slip that a value outside suggests.
+"""Every quantity that a user may enter: its unit, the accepted range and the slip that a value outside suggests.
 
-The ranges are design rules against slips of the pen (a unit, a decimal point). They are no clinical limits: those belong
-to the models and the protocols, with their sources.
+The ranges are design rules against slips of the pen (a unit, a decimal point). They are no clinical limits: those
+belong to the models and the protocols, with their sources.
 """
 
 from __future__ import annotations

@@ -74,7 +74,9 @@ def _chosen_model(case: Case) -> tuple[PopulationModel, str | None]:
     age, weight, defaults = case.patient.age_years, case.patient.weight_kg, load_defaults()
     if age < defaults.youngest_years:
         accepted = f"from {defaults.youngest_years:g} year"
-        sentence = f"No model that ships is for a patient below {defaults.youngest_years:g} year. {defaults.youngest_reason}"
+        sentence = (
+            f"No model that ships is for a patient below {defaults.youngest_years:g} year. {defaults.youngest_reason}"
+        )
         raise refuse("outside_hard_limit", "/patient/age_years", sentence, accepted)
     row = next(row for row in defaults.rows if row.suits(age, weight))
     return load_model(row.model), row.reason
@@ -99,7 +101,9 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
     if start is None:
         return ()
     if start.table:
-        bilirubin = case.patient.total_bilirubin_umol_l or estimated.history.covariates_now.get("total_bilirubin_umol_l")
+        bilirubin = case.patient.total_bilirubin_umol_l or estimated.history.covariates_now.get(
+            "total_bilirubin_umol_l"
+        )
         doses = [row.dose_mg for row in start.table if bilirubin and row.covers(case.patient.weight_kg, bilirubin)]
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []

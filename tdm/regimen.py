@@ -58,4 +58,6 @@ class Regimen(BaseModel):
         if len(pattern) == 2 and self.every_h == 24.0:
             return f"{doses} on alternate days"
         cycle = ", ".join(f"{dose:g}" for dose in pattern)
-        return f"{cycle} mg in turn, {often}" if self.every_h == 24.0 else f"{cycle} mg in turn, every {self.every_h:g} h"
+        return (
+            f"{cycle} mg in turn, {often}" if self.every_h == 24.0 else f"{cycle} mg in turn, every {self.every_h:g} h"
+        )

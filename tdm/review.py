@@ -15,7 +15,7 @@ from tdm.case import Case, Product
 from tdm.clock import Clock
 from tdm.decision import NOTABLE_LOSS, Decision, Question
 from tdm.estimate import Estimate, individual, prior_eta, under_reading
-from tdm.findings import Finding, finding
+from tdm.findings import Finding, Severity, finding
 from tdm.history import DrawnLevel, History
 from tdm.kinetics import NG_ML_PER_MG_L, steady_state
 from tdm.lattice import lattice, shifted
@@ -56,7 +56,9 @@ def percent(probability: float) -> str:
     return f"{value:.0f} %" if value >= 0.5 else "below 0.05 %"
 
 
-def review_case(case: Case, history: History, model: PopulationModel, protocol: Protocol, label: LabelRules) -> list[Finding]:
+def review_case(
+    case: Case, history: History, model: PopulationModel, protocol: Protocol, label: LabelRules
+) -> list[Finding]:
     """Return the findings on a case before any estimation; sentences carry their units."""
     return [
         *_limits(history, model),
@@ -172,9 +174,7 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
 
 
 def _comedications(case: Case, model: PopulationModel) -> Iterator[Finding]:
-    names = [
-        drug.name for drug in case.comedications if drug.name.strip().lower() not in modelled_comedications(model)
-    ]
+    names = [drug.name for drug in case.comedications if drug.name.strip().lower() not in modelled_comedications(model)]
     if names:
         yield finding("comedication_not_modelled", names=", ".join(names))
 
@@ -357,7 +357,9 @@ def _high_levels(question: Question) -> Iterator[Finding]:
     measured = trough.level.value_ng_ml if trough is not None and not trough.level.censored else 0.0
     predicted_now = question.estimate.trough_due_ng_ml
     highest = max(measured, predicted_now)
-    found = f"measured {measured:.3g} ng/mL" if measured >= predicted_now else f"predicted {predicted_now:.3g} ng/mL now"
+    found = (
+        f"measured {measured:.3g} ng/mL" if measured >= predicted_now else f"predicted {predicted_now:.3g} ng/mL now"
+    )
     critical, alert = label.number("critical_above_ng_ml"), label.number("alert_above_ng_ml")
     if highest > critical:
         yield finding("level_above_20", critical=f"{critical:g} ng/mL", found=found)
@@ -368,12 +370,16 @@ def _high_levels(question: Question) -> Iterator[Finding]:
 def _window(question: Question, decision: Decision, sisters: str) -> Iterator[Finding]:
     if question.window is None:
         # under a hold nothing is advised that a window could change, so the hold stands
-        severity = "warning" if decision.kind == "hold" else None
+        severity: Severity | None = "warning" if decision.kind == "hold" else None
         yield finding("window_missing", severity=severity, protocol=question.protocol.id, windows=sisters)
 
 
 def _reach(question: Question, decision: Decision) -> Iterator[Finding]:
-    if decision.kind == "none" and question.window is not None and (decision.best is None or decision.best.within < 0.5):
+    if (
+        decision.kind == "none"
+        and question.window is not None
+        and (decision.best is None or decision.best.within < 0.5)
+    ):
         best = decision.best
         yield finding(
             "no_regimen_reaches_half",
@@ -433,7 +439,9 @@ def _start(question: Question, decision: Decision) -> Iterator[Finding]:
         chances = " and ".join(
             f"{one.option.regimen.in_words()} reaches {question.window} in {percent(one.within)}" for one in weak
         )
-        yield finding("protocol_start_conflict", model=question.estimate.model.id, chances=chances + " of such patients")
+        yield finding(
+            "protocol_start_conflict", model=question.estimate.model.id, chances=chances + " of such patients"
+        )
 
 
 def _dose_limits(question: Question, decision: Decision) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ DEEPEST_NESTING = 32
 
 
 def parse_json(source: bytes | str) -> Any:
-    """Return the Python value of a JSON text (no units); raise `Refused` for what is not strict, finite, unique JSON."""
+    """Return the Python value of a JSON text (no units); raise `Refused` for anything else than strict JSON."""
     text = _decoded(source)
     if not text.strip():
         raise refuse("empty_input", "", "The input is empty; a JSON object is expected.")

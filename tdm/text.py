@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from tdm.answer import AnswerOption, ParameterAnswer, Recommendation
@@ -122,7 +122,7 @@ def _levels(answer: Recommendation) -> list[str]:
 
 
 def _findings(answer: Recommendation) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for one in answer.findings:
         lines += _hanging(f"{one.severity.upper()} {one.code}: ", one.message, "  ")
         lines += _hanging("  To do: ", one.action, "  ")
@@ -162,7 +162,9 @@ def _model(model: PopulationModel) -> Iterator[str]:
     yield f"{model.id}{use}: {model.title}"
     if model.population is not None:
         studied = f"{model.population.subjects} patients" if model.population.subjects else ""
-        yield from _hanging("  Population: ", f"{model.population.description} {f'({studied})' if studied else ''}".strip(), "    ")
+        yield from _hanging(
+            "  Population: ", f"{model.population.description} {f'({studied})' if studied else ''}".strip(), "    "
+        )
     for equation in model.equations():
         yield f"  {equation}"
     if model.citation is not None:
@@ -202,5 +204,5 @@ def _time(time: Time) -> str:
     return f"{time:.4g} h" if isinstance(time, (int, float)) else time.strftime("%Y-%m-%d %H:%M")
 
 
-def _hanging(label: str, text: str, indent: str = "  ") -> Sequence[str]:
+def _hanging(label: str, text: str, indent: str = "  ") -> list[str]:
     return wrap(label + text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
