@@ -8,6 +8,7 @@ earlier ones through the amounts carried over from the piece before. Units: h an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,17 @@ class Course:
     term_dose_mg: Floats
     term_piece: Ints
     term_start: Ints
+
+    @cached_property
+    def several_pieces(self) -> bool:
+        """Return whether any patient's parameters change (no unit)."""
+        return len(self.piece_patient) > self.patients
+
+    @cached_property
+    def sampled(self) -> tuple[Ints, Ints]:
+        """Return the patients that have samples, and the index of the first sample of each (no unit)."""
+        present, start = np.unique(self.sample_patient, return_index=True)
+        return present, start
 
     @property
     def sample_piece(self) -> Ints:
@@ -187,7 +199,7 @@ def tiled(course: Course, copies: int) -> Course:
         end_point=np.where(end < 0, -1, number[end]),
         point_piece=repeated(course.point_piece, pieces)[place],
         point_elapsed_h=np.tile(course.point_elapsed_h, copies)[place],
-        series=Series(*(np.tile(a, copies)[order] for a in vars(course.series).values())),
+        series=course.series.only(np.tile(np.arange(terms), copies)[order]),
         term_dose_mg=np.tile(course.term_dose_mg, copies)[order],
         term_piece=repeated(course.term_piece, pieces)[order],
         term_start=np.searchsorted(number[term_point][order], np.arange(points * copies)),

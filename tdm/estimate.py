@@ -21,7 +21,7 @@ from tdm.likelihood import (
     variability,
     weighted_residuals,
 )
-from tdm.mode import Modes, fit
+from tdm.mode import Modes, fit, improved
 from tdm.model import PARAMETERS, Parameter, PopulationModel
 from tdm.posterior import Draws, quantiles, sample
 from tdm.series import Floats
@@ -30,6 +30,8 @@ from tdm.series import Floats
 TOLERANCES = (0.004, 0.004, 0.0015)
 # The regimen whose steady-state trough the sampler watches, h.
 WATCHED_INTERVAL_H = 24.0
+# A draw whose objective is lower than the mode's by more than this shows that the mode was not the best.
+MISSED_MODE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,6 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
     """Return the estimate of one patient under a model (units in its fields); raise `NotConverged` without a mode."""
     cohort = cohort_of(model, history)
     modes = fit(cohort)
-    starts, covariances = _optima(cohort, modes)
 
     def log_density(eta: Floats) -> Floats:
         return np.asarray(-0.5 * objective(cohort, eta[:, None, :])[:, 0])
@@ -133,9 +134,11 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
         trough = unit_troughs(1, WATCHED_INTERVAL_H, k, np.broadcast_to(ka, k.shape), v_l)[:, 0]
         return np.stack([k * v_l, v_l, trough], axis=-1)
 
-    return Estimate(
-        model, history, cohort, modes, sample(log_density, starts, covariances, watched, np.array(TOLERANCES))
-    )
+    draws = sample(log_density, *_optima(modes), watched, np.array(TOLERANCES))
+    if -2.0 * draws.peak_log_density < modes.objective[0] - MISSED_MODE:
+        modes = improved(cohort, modes, draws.peak)
+        draws = sample(log_density, *_optima(modes), watched, np.array(TOLERANCES))
+    return Estimate(model, history, cohort, modes, draws)
 
 
 def cohort_of(model: PopulationModel, history: History) -> Cohort:
@@ -200,7 +203,7 @@ def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     return np.asarray(weight / weight.sum())
 
 
-def _optima(cohort: Cohort, modes: Modes) -> tuple[Floats, Floats]:
+def _optima(modes: Modes) -> tuple[Floats, Floats]:
     """Where the posterior has its mass: the mode, and the second optimum where there is one."""
     if not np.isfinite(modes.second_objective[0]):
         return modes.eta, modes.covariance

@@ -9,13 +9,12 @@ Units: h, mg, 1/h, L, ng/mL (1 mg/L = 1000 ng/mL).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tdm.course import Course
-from tdm.series import Floats, Series, absorbed, absorbed_with_slopes, newest_apart
+from tdm.series import Floats, Ints, Series, Sums, absorbed, absorbed_slopes, newest_apart, sums
 
 NG_ML_PER_MG_L = 1000.0
 
@@ -27,20 +26,23 @@ class Amounts(NamedTuple):
     central_mg: Floats
 
 
-@dataclass(frozen=True)
-class Directions:
-    """How ln k and ln ka of each piece change along each random effect: shape (effects, pieces) each, no unit."""
+class CentralSlopes(NamedTuple):
+    """Central amounts (mg) at the samples, and their slopes (mg) by ln k and ln ka of all pieces at once.
 
-    ln_k: Floats
-    ln_ka: Floats
+    Shape (..., samples) each; `by_ln_ka` is None where it was not asked for.
+    """
+
+    central_mg: Floats
+    by_ln_k: Floats
+    by_ln_ka: Floats | None
 
 
 def amounts(course: Course, k: Floats, ka: Floats) -> Amounts:
     """Return the amounts (mg) at all samples, shape (..., samples), for k and ka in 1/h of shape (..., pieces)."""
     k_term, ka_term = _at(k, course.term_piece), _at(ka, course.term_piece)
-    sums, still_there = absorbed(course.series, k_term, ka_term)
+    absorbing, still_there = absorbed(course.series, k_term, ka_term)
     depot = _per_point(course, course.term_dose_mg * still_there)
-    central = _per_point(course, course.term_dose_mg * ka_term * sums)
+    central = _per_point(course, course.term_dose_mg * ka_term * absorbing)
     shape = np.broadcast_shapes(depot.shape, central.shape)
     state = Amounts(np.array(np.broadcast_to(depot, shape)), np.array(np.broadcast_to(central, shape)))
     for points, ends in _carrying(course):
@@ -51,39 +53,49 @@ def amounts(course: Course, k: Floats, ka: Floats) -> Amounts:
     return Amounts(state.depot_mg[..., : course.samples], state.central_mg[..., : course.samples])
 
 
-def central_with_slopes(course: Course, k: Floats, ka: Floats, along: Directions) -> tuple[Floats, Floats]:
-    """Return the central amounts (mg), shape (..., samples), and their exact slopes along each random effect.
+def absorption_sums(course: Course, ka: Floats) -> Sums:
+    """Return the sums over doses (no unit, h) that depend on ka (1/h, per piece) alone, for all terms of a course."""
+    return sums(course.series, _at(ka, course.term_piece))
 
-    The slopes have shape (effects, ..., samples), mg per unit of the effect. Rates in 1/h, shape (..., pieces).
+
+def central_with_slopes(course: Course, k: Floats, ka: Floats, at_fixed_ka: Sums | None = None) -> CentralSlopes:
+    """Return the central amounts (mg), shape (..., samples), and their exact slopes by ln k and ln ka, mg.
+
+    Rates in 1/h, shape (..., pieces). Where ka never changes its `absorption_sums` may be given; then there are no
+    slopes by it.
     """
-    piece = course.term_piece
-    k_term, ka_term, dose = _at(k, piece), _at(ka, piece), course.term_dose_mg
-    sums, left = absorbed_with_slopes(course.series, k_term, ka_term)
+    k_term, ka_term, dose = _at(k, course.term_piece), _at(ka, course.term_piece), course.term_dose_mg
+    found, left = absorbed_slopes(course.series, k_term, ka_term, at_fixed_ka)
     dose_ka = dose * ka_term
-    central = _per_point(course, dose_ka * sums.value)
-    by_ln_k = _per_point(course, dose_ka * k_term * sums.by_k)
-    by_ln_ka = _per_point(course, dose_ka * (sums.value + ka_term * sums.by_ka))
-    slope_k, slope_ka = along.ln_k[:, course.point_piece], along.ln_ka[:, course.point_piece]
-    lead = (slice(None), *(None,) * (central.ndim - 1))
-    slopes = slope_k[lead] * by_ln_k + slope_ka[lead] * by_ln_ka
-    if np.any(course.piece_rank > 0):
+    central = _per_point(course, dose_ka * found.value)
+    by_ln_k = _per_point(course, dose_ka * k_term * found.by_k)
+    by_ln_ka = None
+    if at_fixed_ka is None:
+        by_ln_ka = _per_point(course, dose_ka * (found.value + ka_term * found.by_ka))
+    if course.several_pieces:
         depot = _per_point(course, dose * left.total)
-        depot_slopes = slope_ka[lead] * _per_point(course, -dose_ka * left.total * left.mean_h)
+        depot_by_ln_ka = _per_point(course, -dose_ka * left.total * left.mean_h)
         for points, ends in _carrying(course):
-            _carry_slopes(course, k, ka, along, points, ends, (depot, central, depot_slopes, slopes))
-    return central[..., : course.samples], slopes[..., : course.samples]
+            _carry_slopes(course, k, ka, points, ends, (depot, depot_by_ln_ka), (central, by_ln_k, by_ln_ka))
+    size = course.samples
+    return CentralSlopes(central[..., :size], by_ln_k[..., :size], None if by_ln_ka is None else by_ln_ka[..., :size])
 
 
 def concentrations(course: Course, k: Floats, ka: Floats, v_l: Floats) -> Floats:
     """Return the concentrations (ng/mL) at all samples, shape (..., samples); rates in 1/h, volumes in L per piece."""
-    return np.asarray(NG_ML_PER_MG_L * amounts(course, k, ka).central_mg / _at(v_l, course.sample_piece))
+    return np.asarray(NG_ML_PER_MG_L * amounts(course, k, ka).central_mg / at_samples(course, v_l))
+
+
+def at_samples(course: Course, values: Floats) -> Floats:
+    """Return values per piece, of any unit, shape (..., pieces), taken to the samples, shape (..., samples or 1)."""
+    return _at(values, course.sample_piece)
 
 
 def carried(depot_mg: Floats, central_mg: Floats, elapsed_h: Floats, k: Floats, ka: Floats) -> Amounts:
     """Return the amounts (mg) after `elapsed_h` without a dose, from the amounts before; rates in 1/h."""
     one = np.ones_like(elapsed_h)
-    sums, left = absorbed(Series(elapsed_h, one, one), k, ka)
-    return Amounts(depot_mg * left, central_mg * np.exp(-k * elapsed_h) + depot_mg * ka * sums)
+    absorbing, left = absorbed(Series(elapsed_h, one, one), k, ka)
+    return Amounts(depot_mg * left, central_mg * np.exp(-k * elapsed_h) + depot_mg * ka * absorbing)
 
 
 def unit_troughs(doses: int, every_h: float, k: Floats, ka: Floats, v_l: Floats) -> Floats:
@@ -109,8 +121,8 @@ def _unit_amounts(doses: int, every_h: float, since_h: float, k: Floats, ka: Flo
     ages = since_h + every_h * np.arange(doses, dtype=float)
     series, part_of = newest_apart(Series(ages, np.full(doses, doses * every_h), np.full(doses, np.inf)))
     rate, absorption = k[..., None], ka[..., None]
-    sums, left = absorbed(series, rate, absorption)
-    parts = Amounts(left, absorption * sums)
+    absorbing, left = absorbed(series, rate, absorption)
+    parts = Amounts(left, absorption * absorbing)
     if len(part_of) == doses:
         return parts
     return Amounts(*(np.stack([part[..., part_of == age].sum(-1) for age in range(doses)], -1) for part in parts))
@@ -132,16 +144,16 @@ def steady_state_troughs(pattern_mg: tuple[float, ...], every_h: float, k: Float
     return np.asarray(unit_troughs(len(pattern_mg), every_h, k, ka, v_l) @ pattern_by_age(pattern_mg))
 
 
-def _at(values: Floats, index: np.ndarray) -> Floats:
+def _at(values: Floats, index: Ints) -> Floats:
     """Values per piece taken to points or terms; a single piece is broadcast instead of copied."""
-    return values if values.shape[-1] == 1 else np.asarray(values[..., index])
+    return values if values.shape[-1] == 1 else np.asarray(np.take(values, index, axis=-1))
 
 
 def _per_point(course: Course, values: Floats) -> Floats:
     return np.asarray(np.add.reduceat(values, course.term_start, axis=-1))
 
 
-def _carrying(course: Course) -> list[tuple[np.ndarray, np.ndarray]]:
+def _carrying(course: Course) -> list[tuple[Ints, Ints]]:
     """Per rank of pieces from the second on: their points, and the end points of the pieces before them."""
     steps = []
     point_rank = course.piece_rank[course.point_piece]
@@ -155,29 +167,24 @@ def _carry_slopes(
     course: Course,
     k: Floats,
     ka: Floats,
-    along: Directions,
-    points: np.ndarray,
-    ends: np.ndarray,
-    state: tuple[Floats, Floats, Floats, Floats],
+    points: Ints,
+    ends: Ints,
+    depots: tuple[Floats, Floats],
+    centrals: tuple[Floats, Floats, Floats | None],
 ) -> None:
     """Add to the points of one rank what the pieces before have left, with slopes (product and chain rule)."""
-    depot, central, depot_slopes, central_slopes = state
+    (depot, depot_by_ln_ka), (central, by_ln_k, by_ln_ka) = depots, centrals
     piece, elapsed = course.point_piece[points], course.point_elapsed_h[points]
     k_here, ka_here = _at(k, piece), _at(ka, piece)
     one = np.ones_like(elapsed)
-    sums, left = absorbed_with_slopes(Series(elapsed, one, one), k_here, ka_here)
-    stays = np.exp(-k_here * elapsed)
-    lead = (slice(None), *(None,) * (central.ndim - 1))
-    slope_k, slope_ka = along.ln_k[:, piece][lead], along.ln_ka[:, piece][lead]
+    found, left = absorbed_slopes(Series(elapsed, one, one), k_here, ka_here)
+    stays, enters = np.exp(-k_here * elapsed), ka_here * found.value
     depot0, central0 = depot[..., ends], central[..., ends]
-    enters = ka_here * sums.value
-    by_ln_k = -central0 * k_here * elapsed * stays + depot0 * ka_here * k_here * sums.by_k
-    by_ln_ka = depot0 * ka_here * (sums.value + ka_here * sums.by_ka)
-    central_slopes[..., points] += (
-        central_slopes[..., ends] * stays + depot_slopes[..., ends] * enters + slope_k * by_ln_k + slope_ka * by_ln_ka
-    )
-    depot_slopes[..., points] += (
-        depot_slopes[..., ends] * left.total - slope_ka * depot0 * ka_here * elapsed * left.total
-    )
+    decays = -central0 * k_here * elapsed * stays + depot0 * ka_here * k_here * found.by_k
+    by_ln_k[..., points] += by_ln_k[..., ends] * stays + decays
+    if by_ln_ka is not None:
+        absorbs = depot0 * ka_here * (found.value + ka_here * found.by_ka)
+        by_ln_ka[..., points] += by_ln_ka[..., ends] * stays + depot_by_ln_ka[..., ends] * enters + absorbs
+    depot_by_ln_ka[..., points] += (depot_by_ln_ka[..., ends] - depot0 * ka_here * elapsed) * left.total
     central[..., points] += central0 * stays + depot0 * enters
     depot[..., points] += depot0 * left.total

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from tdm.course import Course, of_patients, tiled
-from tdm.kinetics import NG_ML_PER_MG_L, Directions, amounts, central_with_slopes
+from tdm.kinetics import NG_ML_PER_MG_L, absorption_sums, amounts, at_samples, central_with_slopes
 from tdm.model import PARAMETERS, Omega, Parameter, Residual
-from tdm.series import Floats
+from tdm.series import Floats, Sums
 
 _CL, _V, _KA = (PARAMETERS.index(name) for name in ("cl", "v", "ka"))
 
@@ -113,11 +113,15 @@ class Cohort:
         )
 
     @cached_property
-    def directions(self) -> tuple[Directions, Floats]:
-        """Return the slopes of ln k and ln ka by piece and effect, and of ln V by effect (no unit)."""
+    def at_fixed_ka(self) -> Sums | None:
+        """Return the sums over doses (no unit, h) that depend on ka alone, where ka has no random effect."""
+        return None if "ka" in self.variability.of else absorption_sums(self.course, np.exp(self.ln_typical[:, _KA]))
+
+    @cached_property
+    def on_ln(self) -> Floats:
+        """Return how ln k, ln ka and -ln V change along each random effect, shape (3, d), no unit."""
         on_cl, on_v, on_ka = (self.variability.effect_on(index) for index in (_CL, _V, _KA))
-        pieces = np.ones(len(self.ln_typical))
-        return Directions(np.outer(on_cl - on_v, pieces), np.outer(on_ka, pieces)), on_v
+        return np.stack([on_cl - on_v, on_ka, -on_v])
 
 
 def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
@@ -125,7 +129,7 @@ def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
 
     A ka without a random effect comes without the leading axes.
     """
-    by_piece = eta if cohort.course.patients == 1 else eta[..., cohort.course.piece_patient, :]
+    by_piece = eta if cohort.course.patients == 1 else np.take(eta, cohort.course.piece_patient, axis=-2)
     typical, vary = cohort.ln_typical, cohort.variability
     ln_cl = typical[:, _CL] + by_piece @ vary.effect_on(_CL)
     ln_v = typical[:, _V] + by_piece @ vary.effect_on(_V)
@@ -137,7 +141,7 @@ def predictions(cohort: Cohort, eta: Floats) -> Floats:
     """Return the predicted concentrations (ng/mL) at the levels, shape (..., samples), for eta (..., patients, d)."""
     k, ka, v_l = rates(cohort, eta)
     central = amounts(cohort.course, k, ka).central_mg
-    return np.asarray(NG_ML_PER_MG_L * central / _taken(v_l, cohort.course.sample_piece))
+    return np.asarray(NG_ML_PER_MG_L * central / at_samples(cohort.course, v_l))
 
 
 def objective(cohort: Cohort, eta: Floats) -> Floats:
@@ -147,7 +151,7 @@ def objective(cohort: Cohort, eta: Floats) -> Floats:
 
 def prior_objective(vary: Variability, eta: Floats) -> Floats:
     """Return eta' omega^-1 eta (no unit) for eta of shape (..., d): the squared Mahalanobis distance."""
-    return np.asarray(np.einsum("...i,ij,...j->...", eta, vary.precision, eta))
+    return np.asarray(((eta @ vary.precision) * eta).sum(axis=-1))
 
 
 def level_objective(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
@@ -161,21 +165,25 @@ def objective_with_slopes(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, 
     The information is that of half the objective, so its inverse is the covariance of eta.
     """
     k, ka, v_l = rates(cohort, eta)
-    along, on_v = cohort.directions
-    central, slopes = central_with_slopes(cohort.course, k, ka, along)
-    prediction = NG_ML_PER_MG_L * central / _taken(v_l, cohort.course.sample_piece)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ln_slopes = slopes / central - on_v.reshape(-1, *(1,) * central.ndim)
+    found = central_with_slopes(cohort.course, k, ka, cohort.at_fixed_ka)
+    prediction = NG_ML_PER_MG_L * found.central_mg / at_samples(cohort.course, v_l)
     by_ln, information = _misfit_slopes(cohort, prediction)
-    vary, course = cohort.variability, cohort.course
-    gradient = [_by_patient(course, by_ln * s) for s in ln_slopes]
-    fisher = [[_by_patient(course, information * s * t) for t in ln_slopes] for s in ln_slopes]
+    # ln(prediction) changes by these with ln k, ln ka (where it varies) and -ln V
+    ln_slopes: list[Floats | float] = [found.by_ln_k / found.central_mg, 1.0]
+    on_ln = cohort.on_ln[[0, 2]]
+    if found.by_ln_ka is not None:
+        ln_slopes.insert(1, found.by_ln_ka / found.central_mg)
+        on_ln = cohort.on_ln
+    slope = np.empty((*eta.shape[:-1], len(ln_slopes)))
+    fisher = np.empty((*eta.shape[:-1], len(ln_slopes), len(ln_slopes)))
+    for i, one in enumerate(ln_slopes):
+        slope[..., i] = _by_patient(cohort.course, by_ln * one)
+        informs = information * one
+        for j, other in enumerate(ln_slopes[: i + 1]):
+            fisher[..., i, j] = fisher[..., j, i] = _by_patient(cohort.course, informs * other)
+    vary = cohort.variability
     value = level_objective(cohort, prediction) + prior_objective(vary, eta)
-    return (
-        value,
-        np.stack(gradient, axis=-1) + 2.0 * eta @ vary.precision,
-        np.stack([np.stack(row, axis=-1) for row in fisher], axis=-2) + vary.precision,
-    )
+    return value, slope @ on_ln + 2.0 * eta @ vary.precision, on_ln.T @ fisher @ on_ln + vary.precision
 
 
 def weighted_residuals(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
@@ -188,15 +196,13 @@ def weighted_residuals(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
     return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.residual.sd_ng_ml(prediction_ng_ml))
 
 
-def _taken(values: Floats, index: np.ndarray) -> Floats:
-    return values if values.shape[-1] == 1 else np.asarray(values[..., index])
-
-
 def _by_patient(course: Course, values: Floats) -> Floats:
     """Sum values per sample, shape (..., samples), over each patient; zero for a patient without samples."""
     if course.patients == 1:
         return np.asarray(values.sum(axis=-1, keepdims=True))
-    present, start = np.unique(course.sample_patient, return_index=True)
+    present, start = course.sampled
+    if len(present) == course.patients:
+        return np.asarray(np.add.reduceat(values, start, axis=-1))
     total = np.zeros((*values.shape[:-1], course.patients))
     if len(present):
         total[..., present] = np.add.reduceat(values, start, axis=-1)

@@ -67,7 +67,8 @@ class Draws:
     """Weighted draws of the random effects: `eta` (n, d) and `weight` (n,) with sum one; no units.
 
     `probability_error` is the largest standard error of the watched distribution functions, `quantile_error` that of
-    the watched quantiles as a part of what is tolerated; `certified` says whether both are within the target.
+    the watched quantiles as a part of what is tolerated; `certified` says whether both are within the target. `peak` (d,) is
+    the draw with the highest log density, which shows a mode that was missed.
     """
 
     eta: Floats
@@ -75,6 +76,8 @@ class Draws:
     probability_error: float
     quantile_error: float
     certified: bool
+    peak: Floats
+    peak_log_density: float
 
     @property
     def effective(self) -> float:
@@ -90,27 +93,30 @@ def sample(log_density: LogDensity, modes: Floats, covariances: Floats, watched:
     """Return weighted draws from an unnormalised log density, shape (n, d) -> (n,), that may have several modes.
 
     `modes` (m, d) and `covariances` (m, d, d) say where to start; `watched` maps draws (n, d) to the positive
-    quantities (n, q) whose distribution has to be right, the decision's own among them, and `tolerances` (q,) are the relative
-    standard errors accepted for their quantiles. No units.
+    quantities (n, q) whose distribution has to be right, the decision's own among them, and `tolerances` (q,) are the
+    relative standard errors accepted for their quantiles. No units.
     """
     proposal = _adapted(log_density, Proposal(modes, np.array([_factor(c) for c in covariances])))
     parts, size = proposal.centres.shape
     shift = shifts(REPLICATES * parts, size, SEED).reshape(REPLICATES, parts, 1, size)
     count = FIRST_DRAWS
-    eta, log_weight = _weighed(log_density, proposal, shifted(lattice(count, size), shift))
+    eta, log_weight, density = _weighed(log_density, proposal, shifted(lattice(count, size), shift))
     seen = watched(eta.reshape(-1, size))
     while True:
         weight = _normalised(log_weight)
         errors = _errors(seen.reshape(REPLICATES, -1, seen.shape[-1]), weight, tolerances)
         certified = errors[0] <= PROBABILITY_ERROR and errors[1] <= 1.0
         if certified or 2 * weight.size > MOST_DRAWS:
-            return Draws(eta.reshape(-1, size), weight.ravel(), *errors, certified)
+            top = int(np.argmax(density))
+            flat = eta.reshape(-1, size)
+            return Draws(flat, weight.ravel(), *errors, certified, flat[top], float(density.flat[top]))
         count *= 2
-        more, more_weight = _weighed(log_density, proposal, shifted(added_half(count, size), shift))
+        more, more_weight, more_density = _weighed(log_density, proposal, shifted(added_half(count, size), shift))
         more_seen = watched(more.reshape(-1, size)).reshape(REPLICATES, -1, seen.shape[-1])
         seen = np.concatenate([seen.reshape(REPLICATES, -1, seen.shape[-1]), more_seen], axis=1)
         seen = seen.reshape(-1, seen.shape[-1])
-        eta, log_weight = np.concatenate([eta, more], axis=1), np.concatenate([log_weight, more_weight], axis=1)
+        eta, density = np.concatenate([eta, more], axis=1), np.concatenate([density, more_density], axis=1)
+        log_weight = np.concatenate([log_weight, more_weight], axis=1)
 
 
 def quantiles(values: Floats, weight: Floats, at: tuple[float, ...]) -> Floats:
@@ -126,7 +132,7 @@ def _adapted(log_density: LogDensity, proposal: Proposal) -> Proposal:
     pilot = lattice(PILOT_DRAWS, size)
     for turn in range(PILOT_ROUNDS):
         points = shifted(pilot, shifts(parts, size, SEED + 1 + turn)[None, :, None, :])
-        eta, log_weight = _weighed(log_density, proposal, points)
+        eta, log_weight, _ = _weighed(log_density, proposal, points)
         proposal = _moved(proposal, eta[0], _normalised(log_weight).ravel())
     return Proposal(proposal.centres, WIDENED * proposal.factors)
 
@@ -148,14 +154,16 @@ def _moved(proposal: Proposal, eta: Floats, weight: Floats) -> Proposal:
     return Proposal(np.array(centres), np.array(factors))
 
 
-def _weighed(log_density: LogDensity, proposal: Proposal, points: Floats) -> tuple[Floats, Floats]:
-    """Draws (r, n, d) and their log weights (r, n) for points (r, m, n/m, d) of r replicates and m parts."""
+def _weighed(log_density: LogDensity, proposal: Proposal, points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Draws (r, n, d), log weights and log densities (r, n) for points (r, m, n/m, d) of r replicates and m parts."""
     replicates, size = len(points), points.shape[-1]
     eta = np.stack([proposal.draw(p).reshape(-1, size) for p in points])
     flat = eta.reshape(-1, size)
     with np.errstate(all="ignore"):
-        log_weight = log_density(flat) - proposal.log_density(flat)
-    return eta, np.where(np.isnan(log_weight), -np.inf, log_weight).reshape(replicates, -1)
+        density = log_density(flat)
+    density = np.where(np.isnan(density), -np.inf, density)
+    shape = (replicates, -1)
+    return eta, (density - proposal.log_density(flat)).reshape(shape), density.reshape(shape)
 
 
 def _normalised(log_weight: Floats) -> Floats:

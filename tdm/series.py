@@ -5,7 +5,7 @@ A dose D seen t hours later contributes D * ka * S to the central amount, where
     S = (T(k) - T(ka)) / (ka - k),   T(x) = sum over the equal doses of exp(-x * t_j),   t_j = s + j * tau.
 
 T is a geometric series, so a run of equal doses costs the same whatever its count, and an infinite count is the exact
-steady state. Writing T with its mean and variance of t_j (a truncated geometric distribution) gives exact derivatives;
+steady state. The mean (and variance) of t_j under the weights exp(-x * t_j) give its exact derivatives;
 where ka meets k the divided difference S is integrated instead of divided (Hermite-Genocchi formula).
 
 Arrays: the last axis runs over terms, any leading axes over draws. Units: h and 1/h.
@@ -14,6 +14,7 @@ Arrays: the last axis runs over terms, any leading axes over draws. Units: h and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -51,22 +52,21 @@ class Series:
     every_h: Floats
     count: Floats
 
-    def only(self, mask: NDArray[np.bool_]) -> Series:
-        """Return the terms where a mask of shape (terms,) holds (h)."""
-        return Series(self.since_h[mask], self.every_h[mask], self.count[mask])
+    def only(self, chosen: NDArray[np.bool_] | Ints) -> Series:
+        """Return the terms (h) that a mask of shape (terms,) or an index chooses."""
+        return Series(self.since_h[chosen], self.every_h[chosen], self.count[chosen])
 
-    @property
+    @cached_property
     def repeated(self) -> bool:
         """Return whether any term has more than one dose (no unit)."""
         return bool(np.any(self.count > 1.0))
 
 
-class Moments(NamedTuple):
-    """The sum T(x) of exp(-x * t_j), no unit, with the weighted mean (h) and variance (h^2) of the times t_j."""
+class Sums(NamedTuple):
+    """The sum T(x) of exp(-x * t_j), no unit, with the weighted mean (h) of the times t_j; shape (..., terms)."""
 
     total: Floats
     mean_h: Floats
-    variance_h2: Floats
 
 
 class Absorbed(NamedTuple):
@@ -96,19 +96,43 @@ def total(series: Series, rate: Floats) -> Floats:
     if not series.repeated:
         return last
     step = rate * series.every_h
-    many = np.expm1(-series.count * step) / np.expm1(-step)
-    return np.asarray(last * np.where(series.count > 1.0, many, 1.0))
+    return np.asarray(last * (np.expm1(-series.count * step) / np.expm1(-step)))
 
 
-def moments(series: Series, rate: Floats) -> Moments:
-    """Return T(x) with mean (h) and variance (h^2) of the times t_j under the weights exp(-x * t_j), x in 1/h."""
-    value = total(series, rate)
+def sums(series: Series, rate: Floats) -> Sums:
+    """Return T(x), no unit, with the mean (h) of the times t_j under the weights exp(-x * t_j), for rates x in 1/h."""
+    last = np.exp(-rate * series.since_h)
     if not series.repeated:
-        zero = np.zeros(np.broadcast_shapes(np.shape(rate), np.shape(series.since_h)))
-        return Moments(value, series.since_h + zero, zero)
+        return Sums(last, np.broadcast_to(series.since_h, last.shape))
     step = rate * series.every_h
-    mean, variance = _index_moments(step, np.broadcast_to(series.count, step.shape))
-    return Moments(value, series.since_h + series.every_h * mean, series.every_h**2 * variance)
+    whole = series.count * step
+    one, many = np.expm1(-step), np.expm1(-whole)
+    index = -1.0 / one - 1.0 + _end_of_series(series.count, many)
+    short = whole < SERIES_BELOW
+    if np.any(short):
+        count = np.broadcast_to(series.count, step.shape)[short]
+        index[short] = _bose(step[short]) - count * _bose(whole[short]) + 0.5 * (count - 1.0)
+    return Sums(last * (many / one), series.since_h + series.every_h * index)
+
+
+def absorbed_slopes(series: Series, k: Floats, ka: Floats, at_ka: Sums | None = None) -> tuple[Absorbed, Sums]:
+    """Return S with its exact derivatives by k and ka (h, h^2) and the sums at ka, for rates in 1/h.
+
+    `at_ka` are those sums, if they are known already.
+    """
+    at_k = sums(series, k)
+    at_ka = sums(series, ka) if at_ka is None else at_ka
+    difference, apart = at_k.total - at_ka.total, ka - k
+    near = np.abs(difference) <= NEARLY_EQUAL * np.maximum(at_k.total, at_ka.total)
+    some = bool(np.any(near))
+    safe = np.where(near, 1.0, apart) if some else apart
+    value = difference / safe
+    by_k = (value - at_k.total * at_k.mean_h) / safe
+    by_ka = (at_ka.total * at_ka.mean_h - value) / safe
+    if some:
+        exact = _integrated(*_selected(series, k, ka, near))
+        value[near], by_k[near], by_ka[near] = exact.value, exact.by_k, exact.by_ka
+    return Absorbed(value, by_k, by_ka), at_ka
 
 
 def absorbed(series: Series, k: Floats, ka: Floats) -> tuple[Floats, Floats]:
@@ -124,22 +148,6 @@ def absorbed(series: Series, k: Floats, ka: Floats) -> tuple[Floats, Floats]:
     return np.asarray(value), fast
 
 
-def absorbed_with_slopes(series: Series, k: Floats, ka: Floats) -> tuple[Absorbed, Moments]:
-    """Return S with its exact derivatives by k and ka (h, h^2) and the moments of T(ka), for rates in 1/h."""
-    at_k, at_ka = moments(series, k), moments(series, ka)
-    difference, apart = at_k.total - at_ka.total, ka - k
-    near = np.abs(difference) <= NEARLY_EQUAL * np.maximum(at_k.total, at_ka.total)
-    safe = np.where(near, 1.0, apart)
-    value = difference / safe
-    by_k = (value - at_k.total * at_k.mean_h) / safe
-    by_ka = (at_ka.total * at_ka.mean_h - value) / safe
-    if np.any(near):
-        terms, k_near, ka_near = _selected(series, k, ka, near)
-        exact = _integrated(terms, k_near, ka_near)
-        value[near], by_k[near], by_ka[near] = exact.value, exact.by_k, exact.by_ka
-    return Absorbed(value, by_k, by_ka), at_ka
-
-
 def _selected(series: Series, k: Floats, ka: Floats, near: NDArray[np.bool_]) -> tuple[Series, Floats, Floats]:
     spread = [np.broadcast_to(a, near.shape)[near] for a in (series.since_h, series.every_h, series.count, k, ka)]
     return Series(*spread[:3]), spread[3], spread[4]
@@ -149,37 +157,38 @@ def _integrated(series: Series, k: Floats, ka: Floats) -> Absorbed:
     """S as the integral of -T' over the segment from k to ka, for one-dimensional arrays that belong together."""
     value, by_k, by_ka = np.zeros_like(k), np.zeros_like(k), np.zeros_like(k)
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        at = moments(series, k + node * (ka - k))
-        second = at.total * (at.variance_h2 + at.mean_h**2)
+        rate = k + node * (ka - k)
+        at = sums(series, rate)
+        second = at.total * (series.every_h**2 * _index_variance(rate * series.every_h, series.count) + at.mean_h**2)
         value += weight * at.total * at.mean_h
         by_k -= weight * (1.0 - node) * second
         by_ka -= weight * node * second
     return Absorbed(value, by_k, by_ka)
 
 
-def _index_moments(step: Floats, count: Floats) -> tuple[Floats, Floats]:
-    """Mean and variance of j = 0..count-1 under weights exp(-step * j): differences of Bose-Einstein functions.
+def _end_of_series(count: Floats, many: Floats) -> Floats:
+    """What the end of a series takes from the mean index: n + n / expm1(-n y), which is nothing for an infinite one."""
+    known = np.where(np.isfinite(count), count, 0.0)
+    return np.asarray(known + known / many)
+
+
+def _index_variance(step: Floats, count: Floats) -> Floats:
+    """Variance of j = 0..count-1 under weights exp(-step * j): 1/4 sinh^-2(y/2) less its like for count * y.
 
     For count * step below `SERIES_BELOW` the poles at zero, which cancel, are left out of both terms.
     """
-    mean, variance = np.zeros_like(step), np.zeros_like(step)
+    variance = np.zeros_like(step)
     short = count * step < SERIES_BELOW
-    if np.any(short):
-        y, n = step[short], count[short]
-        mean[short] = _bose_without_pole(y) - n * _bose_without_pole(n * y) + 0.5 * (n - 1.0)
-        variance[short] = _slope_without_pole(n * y) * n * n - _slope_without_pole(y)
-    long = ~short & (count > 1.0)
-    if np.any(long):
-        y, n = step[long], count[long]
-        end = np.where(np.isfinite(n), n * y, np.inf)
-        whole = np.where(np.isfinite(n), n, 0.0)
-        with np.errstate(over="ignore"):
-            mean[long] = 1.0 / np.expm1(y) - whole / np.expm1(end)
-            variance[long] = 0.25 / np.sinh(0.5 * y) ** 2 - 0.25 * (whole / np.sinh(0.5 * end)) ** 2
-    return mean, variance
+    y, n = step[short], count[short]
+    variance[short] = _bose_slope(n * y) * n * n - _bose_slope(y)
+    y, n = step[~short], count[~short]
+    with np.errstate(over="ignore"):
+        end = np.where(np.isfinite(n), n / np.sinh(0.5 * np.where(np.isfinite(n), n * y, 1.0)), 0.0)
+        variance[~short] = 0.25 / np.sinh(0.5 * y) ** 2 - 0.25 * end**2
+    return np.where(count > 1.0, variance, 0.0)
 
 
-def _bose_without_pole(y: Floats) -> Floats:
+def _bose(y: Floats) -> Floats:
     """1/expm1(y) - 1/y + 1/2 for y below `SERIES_BELOW`."""
     square = y * y
     value = np.zeros_like(y)
@@ -188,8 +197,8 @@ def _bose_without_pole(y: Floats) -> Floats:
     return np.asarray(value * y)
 
 
-def _slope_without_pole(y: Floats) -> Floats:
-    """The derivative of `_bose_without_pole`."""
+def _bose_slope(y: Floats) -> Floats:
+    """The derivative of `_bose`."""
     square = y * y
     value = np.zeros_like(y)
     for power, coefficient in reversed(tuple(enumerate(_BERNOULLI))):
