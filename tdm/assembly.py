@@ -43,9 +43,10 @@ from tdm.next_level import NextLevel, next_level, repeat_soon
 from tdm.option import QUANTILES
 from tdm.posterior import quantiles
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
-from tdm.review import modelled_comedications, percent, product_in_words
+from tdm.review import modelled_comedications
 from tdm.series import Floats
 from tdm.version import __version__
+from tdm.wording import percent, product_in_words, when
 
 DISCLAIMER = (
     "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
@@ -339,9 +340,8 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
     if why_model is not None:
         found.append(Assumed(field="model", value=model.id, why=why_model))
     if case.now is None:
-        now = history.clock.time(history.now_h)
-        text = f"{now:g} h" if isinstance(now, float) else now.isoformat(timespec="minutes")
-        found.append(Assumed(field="now", value=text, why="not given; the later of the last level and the last dose"))
+        now = when(history.clock, history.now_h)
+        found.append(Assumed(field="now", value=now, why="not given; the later of the last level and the last dose"))
     if case.product == TABLETS:
         found.append(Assumed(field="product", value=product_in_words(TABLETS), why="the label's tablets"))
     taken = {drug.name.strip().lower() for drug in case.comedications}

@@ -135,7 +135,7 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     shown = _shown(ranked, troughs, question.window)
     decision = Decision("none", None, shown, current, ceiling, need, None, best)
     if _must_hold(question):
-        return replace(decision, kind="hold", hold=_hold(question, best))
+        return replace(decision, kind="hold", hold=_hold(question, None if contradiction else best))
     reachable = max((offered.within for offered in pool if offered.eligible), default=0.0)
     if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
         return decision

@@ -80,7 +80,17 @@ _SENTENCES = {
     "finite_number": ("not_finite", "A finite number is expected here."),
     "too_short": ("too_few", "This list must not be empty."),
     "string_too_short": ("empty_text", "This text must not be empty."),
+    "string_too_long": ("too_long", "This text is too long."),
 }
+
+
+_BOUNDS = {
+    "greater_than": "above",
+    "greater_than_equal": "at least",
+    "less_than": "below",
+    "less_than_equal": "at most",
+}
+_BOUND_NAMES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 
 
 def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
@@ -91,6 +101,15 @@ def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
     if kind in _SENTENCES:
         code, sentence = _SENTENCES[kind]
         return [Problem(code=code, pointer=pointer, message=sentence)]
+    if kind in _BOUNDS:
+        accepted = f"{_BOUNDS[kind]} {context[_BOUND_NAMES[kind]]:g}"
+        return [Problem(code="out_of_range", pointer=pointer, message=f"Must be {accepted}.", accepted=accepted)]
+    if kind == "too_long":
+        accepted = f"at most {context['max_length']}"
+        return [Problem(code="too_many", pointer=pointer, message=f"Too many entries: {accepted}.", accepted=accepted)]
+    if kind == "string_pattern_mismatch":
+        sentence = "An id has small letters, digits and hyphens, and begins with a letter or digit (at most 64)."
+        return [Problem(code="bad_id", pointer=pointer, message=sentence)]
     if kind == "literal_error":
         accepted = str(context["expected"])
         return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]

@@ -238,17 +238,22 @@ CATALOGUE: Mapping[str, Entry] = {
 }
 
 
-def finding(code: str, severity: Severity | None = None, source: str | None = None, **values: str) -> Finding:
+def finding(code: str, source: str | None = None, **values: str) -> Finding:
     """Return the finding of a code with its sentence filled in; values come formatted, with their units."""
     entry = CATALOGUE[code]
     return Finding(
         code=code,
-        severity=severity or entry.severity,
+        severity=entry.severity,
         message=entry.message.format(**values),
         action=entry.action,
         source=source or entry.source,
         values=values,
     )
+
+
+def not_blocking(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with the blocking ones as critical ones: a hold asks less of them than a dose (no unit)."""
+    return [one.model_copy(update={"severity": "critical"}) if one.severity == "blocking" else one for one in findings]
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -16,8 +16,8 @@ import numpy as np
 from tdm.case import Case, Level
 from tdm.clock import Clock
 from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
-from tdm.errors import Problem, Refused
-from tdm.model import Limit, Parameter, PopulationModel
+from tdm.errors import Problem, Refused, refuse
+from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
 from tdm.regimen import Regimen
 
@@ -340,7 +340,22 @@ def _covariate_pieces(
     for time in sorted({change[0] for change in timely}):
         values.update({name: value for at, _, name, value in timely if at == time})
         pieces.append(CovariatePiece(time, dict(values), model.typical(values)))
+    for piece in pieces:
+        _check_typical(model, piece.typical)
     return tuple(pieces), assumed, late
+
+
+def _check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
+    """Refuse a patient for whom the model's equations leave what is plausible."""
+    low, high = PLAUSIBLE_HALF_LIFE_H
+    clearance, volume = typical["cl"], typical["v"]
+    half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
+    if not (low <= half_life <= high and typical["ka"] > 0):
+        sentence = (
+            f"For this patient the equations of the model {model.id} give a typical half-life that is not plausible "
+            f"({low:g} to {high:g} h)."
+        )
+        raise refuse("half_life_implausible", "/patient", sentence, f"{low:g} to {high:g} h")
 
 
 def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[float, int, str, float]]:

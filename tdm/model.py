@@ -26,6 +26,11 @@ WORDS: Mapping[Parameter, str] = {"cl": "clearance CL/F", "v": "volume V/F", "ka
 PLAUSIBLE_HALF_LIFE_H = (1.0, 500.0)
 # Design rule: the most random effects that the quasi-random posterior is built for.
 MOST_RANDOM_EFFECTS = 6
+# Design rules: no covariate is steeper than this power, and no factor larger than exp(LARGEST_LOG_FACTOR).
+STEEPEST_EXPONENT = 5.0
+LARGEST_LOG_FACTOR = 50.0
+# Design rule: SDs of the random effects outside this range are slips (a percentage, a variance of nothing).
+PLAUSIBLE_SD = (0.001, 2.0)
 # Omega counts as positive definite when its correlation matrix's smallest eigenvalue exceeds this (rounding, not 0).
 SMALLEST_CORRELATION_EIGENVALUE = 1e-8
 
@@ -49,7 +54,7 @@ class PowerEffect(_Noun, Sourced):
     covariate: str
     effect: Literal["power"]
     reference: Annotated[Number, Field(gt=0)]
-    exponent: Number
+    exponent: Annotated[Number, Field(ge=-STEEPEST_EXPONENT, le=STEEPEST_EXPONENT)]
 
     def factor_at(self, value: float) -> float:
         """Return the factor (no unit) on the parameter at a covariate `value` in the covariate's unit."""
@@ -71,7 +76,7 @@ class ExponentialEffect(_Noun, Sourced):
 
     def factor_at(self, value: float) -> float:
         """Return the factor (no unit) on the parameter at a covariate `value` in the covariate's unit."""
-        return math.exp(self.coefficient * (value - self.reference))
+        return math.exp(min(self.coefficient * (value - self.reference), LARGEST_LOG_FACTOR))
 
     def in_words(self) -> str:
         """Return the factor as text (the covariate in its own unit)."""
@@ -134,6 +139,10 @@ class Omega(_Noun, Sourced):
             raise problem_error([_problem("omega_shape", "/covariance", sentence)])
         matrix = np.array(self.covariance)
         sd = np.sqrt(np.clip(np.diag(matrix), 0, None))
+        if np.any((sd < PLAUSIBLE_SD[0]) | (sd > PLAUSIBLE_SD[1])):
+            accepted = f"SD {PLAUSIBLE_SD[0]:g} to {PLAUSIBLE_SD[1]:g}"
+            sentence = f"Every variance must be that of a plausible SD ({accepted}); 30 % is 0.09, not 30."
+            raise problem_error([_problem("out_of_range", "/covariance", sentence, accepted)])
         sound = bool(np.all(sd > 0)) and bool(np.all(np.abs(matrix - matrix.T) <= 1e-12 * np.outer(sd, sd)))
         if not sound or np.linalg.eigvalsh(matrix / np.outer(sd, sd))[0] < SMALLEST_CORRELATION_EIGENVALUE:
             sentence = (
@@ -203,6 +212,8 @@ class Limit(_Noun, Sourced):
         for kind, low, high in (("soft", self.soft_low, self.soft_high), ("hard", self.hard_low, self.hard_high)):
             if low is not None and high is not None and low >= high:
                 raise problem_error([_problem("limits_reversed", f"/{kind}_low", f"The {kind} limits are reversed.")])
+        if all(end is None for end in (self.soft_low, self.soft_high, self.hard_low, self.hard_high)):
+            raise problem_error([_problem("missing_field", "/soft_low", "A limit needs at least one end.")])
         return self
 
     def admits(self, value: float) -> bool:
@@ -330,7 +341,12 @@ def _parameter_problems(parameters: Mapping[Parameter, ParameterValue]) -> list[
 
 def _covariate_problems(effects: tuple[CovariateEffect, ...]) -> list[Problem]:
     problems = []
+    seen: set[tuple[str, str]] = set()
     for index, effect in enumerate(effects):
+        if (effect.on, effect.covariate) in seen:
+            sentence = "This covariate acts on this parameter twice."
+            problems.append(_problem("given_twice", f"/covariates/{index}", sentence))
+        seen.add((effect.on, effect.covariate))
         yes_no = (*YES_NO_COVARIATES, *COMEDICATION_COVARIATES)
         known = yes_no if effect.effect == "factor" else tuple(NUMERIC_COVARIATES)
         if effect.covariate not in known:
@@ -342,11 +358,18 @@ def _covariate_problems(effects: tuple[CovariateEffect, ...]) -> list[Problem]:
 
 def _limit_problems(limits: tuple[Limit, ...]) -> list[Problem]:
     known = (*NUMERIC_COVARIATES, "daily_dose_mg")
-    return [
-        _problem("unknown_covariate", f"/limits/{i}/of", f"Limits are of {', '.join(known)}.", ", ".join(known))
+    named = ", ".join(known)
+    unknown = [
+        _problem("unknown_covariate", f"/limits/{i}/of", f"Limits are of {named}.", named)
         for i, limit in enumerate(limits)
         if limit.of not in known
     ]
+    twice = [
+        _problem("given_twice", f"/limits/{i}/of", "This quantity has limits already.")
+        for i, limit in enumerate(limits)
+        if limit.of in {other.of for other in limits[:i]}
+    ]
+    return unknown + twice
 
 
 def _assumption_problems(assume: Mapping[str, AssumedCovariate], limits: tuple[Limit, ...]) -> list[Problem]:
@@ -357,7 +380,9 @@ def _assumption_problems(assume: Mapping[str, AssumedCovariate], limits: tuple[L
             problems.append(_problem("never_assumed", pointer, "Weight and age are never assumed."))
         elif name not in NUMERIC_COVARIATES:
             problems.append(_problem("unknown_covariate", pointer, "This covariate is unknown."))
-        elif any(limit.of == name and not limit.studied(assumed.value) for limit in limits):
+        elif any(
+            limit.of == name and not (limit.studied(assumed.value) and limit.admits(assumed.value)) for limit in limits
+        ):
             problems.append(
                 _problem("default_outside_limits", pointer, "The default is outside the model's own limits.")
             )

@@ -67,8 +67,8 @@ class Draws:
     """Weighted draws of the random effects: `eta` (n, d) and `weight` (n,) with sum one; no units.
 
     `probability_error` is the largest standard error of the watched distribution functions, `quantile_error` that of
-    the watched quantiles as a part of what is tolerated; `certified` says whether both are within the target. `peak` (d,) is
-    the draw with the highest log density, which shows a mode that was missed.
+    the watched quantiles as a part of what is tolerated; `certified` says whether both are within the target. `peak`
+    (d,) is the draw with the highest log density, which shows a mode that was missed.
     """
 
     eta: Floats

@@ -16,6 +16,14 @@ class _Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _in_order(noun: BaseModel, low: str, high: str) -> None:
+    """Refuse a noun whose lower end is above its upper end."""
+    first, last = getattr(noun, low), getattr(noun, high)
+    if first is not None and last is not None and first > last:
+        sentence = f"The ends are reversed: {low} must not exceed {high}."
+        raise problem_error([Problem(code="ends_reversed", pointer=f"/{low}", message=sentence)])
+
+
 class Window(_Noun, Sourced):
     """A therapeutic window of steady-state troughs, `low_ng_ml` to `high_ng_ml`, ng/mL, ends included."""
 
@@ -43,13 +51,11 @@ class StartPhase(_Noun):
 
     low_mg: Annotated[Number, Field(gt=0)]
     high_mg: Annotated[Number, Field(gt=0)]
-    days: Number | None = None
+    days: Annotated[Number, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low_mg > self.high_mg:
-            sentence = "The doses are reversed: low_mg must not exceed high_mg."
-            raise problem_error([Problem(code="doses_reversed", pointer="/low_mg", message=sentence)])
+        _in_order(self, "low_mg", "high_mg")
         return self
 
 
@@ -64,6 +70,12 @@ class StartTableRow(_Noun):
     bilirubin_above_umol_l: Number | None = None
     bilirubin_up_to_umol_l: Number | None = None
     dose_mg: Annotated[Number, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _in_order(self, "weight_from_kg", "weight_below_kg")
+        _in_order(self, "bilirubin_above_umol_l", "bilirubin_up_to_umol_l")
+        return self
 
     def covers(self, weight_kg: float, bilirubin_umol_l: float) -> bool:
         """Return whether the row is for this weight (kg) and total bilirubin (umol/L)."""
@@ -87,8 +99,13 @@ class Maintenance(_Noun, Sourced):
     """A protocol's maintenance dose, mg once daily, where its source states one; `text` as published."""
 
     text: str
-    low_mg: Number | None = None
-    high_mg: Number | None = None
+    low_mg: Annotated[Number, Field(gt=0)] | None = None
+    high_mg: Annotated[Number, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _in_order(self, "low_mg", "high_mg")
+        return self
 
 
 class StudiedDose(_Noun, Sourced):
@@ -104,6 +121,11 @@ class ProtocolPopulation(_Noun):
     age_low_years: Number | None = None
     age_high_years: Number | None = None
     subjects: Whole | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _in_order(self, "age_low_years", "age_high_years")
+        return self
 
     def admits_age(self, age_years: float) -> bool:
         """Return whether an age in years is one that the protocol is for."""

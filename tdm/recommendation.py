@@ -10,7 +10,7 @@ from tdm.case import Case
 from tdm.decision import Question, decide
 from tdm.errors import refuse
 from tdm.estimate import Estimate, estimate_individual
-from tdm.findings import ordered
+from tdm.findings import not_blocking, ordered
 from tdm.history import read_history
 from tdm.model import PopulationModel
 from tdm.option import Troughs
@@ -44,6 +44,8 @@ def recommend(case: Case) -> Recommendation:
     contradiction = any(one.code == "levels_contradict" for one in findings)
     decision = decide(question, troughs, contradiction)
     findings += review_decision(question, decision, troughs, _sister_windows(sources.protocol))
+    if decision.kind == "hold":
+        findings = not_blocking(findings)
     return assemble(case, question, decision, ordered(findings), sources.why_model)
 
 

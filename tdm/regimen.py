@@ -50,14 +50,10 @@ class Regimen(BaseModel):
     def in_words(self) -> str:
         """Return the regimen as a pharmacist would say it, in mg, e.g. "1.5 mg once daily"."""
         pattern = self._shortest()
-        doses = " and ".join(f"{dose:g} mg" for dose in pattern[:2]) if len(pattern) == 2 else ""
-        interval = {12.0: "twice daily", 24.0: "once daily", 48.0: "every other day", 8.0: "three times daily"}
+        interval = {8.0: "three times daily", 12.0: "twice daily", 24.0: "once daily", 48.0: "every other day"}
         often = interval.get(self.every_h, f"every {self.every_h:g} h")
         if len(pattern) == 1:
             return f"{pattern[0]:g} mg {often}"
         if len(pattern) == 2 and self.every_h == 24.0:
-            return f"{doses} on alternate days"
-        cycle = ", ".join(f"{dose:g}" for dose in pattern)
-        return (
-            f"{cycle} mg in turn, {often}" if self.every_h == 24.0 else f"{cycle} mg in turn, every {self.every_h:g} h"
-        )
+            return f"{pattern[0]:g} and {pattern[1]:g} mg on alternate days"
+        return f"{', '.join(f'{dose:g}' for dose in pattern)} mg in turn, {often}"

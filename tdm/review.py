@@ -11,11 +11,10 @@ import numpy as np
 from scipy.special import chdtrc, gammaincc, ndtr, ndtri
 
 from tdm.assay import is_immunoassay
-from tdm.case import Case, Product
-from tdm.clock import Clock
+from tdm.case import Case
 from tdm.decision import NOTABLE_LOSS, Decision, Question
 from tdm.estimate import Estimate, individual, prior_eta, under_reading
-from tdm.findings import Finding, Severity, finding
+from tdm.findings import Finding, finding
 from tdm.history import DrawnLevel, History
 from tdm.kinetics import NG_ML_PER_MG_L, steady_state
 from tdm.lattice import lattice, shifted
@@ -25,6 +24,7 @@ from tdm.option import Troughs
 from tdm.protocol import LabelRules, Protocol
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.regimen import Regimen
+from tdm.wording import percent, product_in_words, three_digits, when
 
 OUTLIER_SD = 3.0
 UNUSUAL_P = 0.01
@@ -40,20 +40,6 @@ LOW_HEMATOCRIT_PERCENT = 34.0
 AMBIGUITY_MATTERS = 0.05
 EVEN_START = 0.5
 PRIOR_POINTS = 1024
-
-
-def when(clock: Clock, hours: float) -> str:
-    """Return a time of the case as text: a date and time, or hours with their unit."""
-    time = clock.time(hours)
-    return f"{time:g} h" if isinstance(time, (int, float)) else time.strftime("%Y-%m-%d %H:%M")
-
-
-def percent(probability: float) -> str:
-    """Return a probability as text in percent, with one digit where it is small."""
-    value = 100.0 * probability
-    if 0.05 <= value < 2.0:
-        return f"{value:.1f} %"
-    return f"{value:.0f} %" if value >= 0.5 else "below 0.05 %"
 
 
 def review_case(
@@ -304,8 +290,8 @@ def _second_optimum(estimate: Estimate) -> Iterator[Finding]:
         other = individual(estimate, modes.second_eta)
         yield finding(
             "second_optimum",
-            clearance=f"{float(other.cl_l_per_h[0]):.3g} L/h",
-            volume=f"{float(other.v_l[0]):.3g} L",
+            clearance=f"{three_digits(float(other.cl_l_per_h[0]))} L/h",
+            volume=f"{three_digits(float(other.v_l[0]))} L",
             difference=f"{float(modes.second_objective[0] - modes.objective[0]):.2g}",
         )
 
@@ -369,9 +355,7 @@ def _high_levels(question: Question) -> Iterator[Finding]:
 
 def _window(question: Question, decision: Decision, sisters: str) -> Iterator[Finding]:
     if question.window is None:
-        # under a hold nothing is advised that a window could change, so the hold stands
-        severity: Severity | None = "warning" if decision.kind == "hold" else None
-        yield finding("window_missing", severity=severity, protocol=question.protocol.id, windows=sisters)
+        yield finding("window_missing", protocol=question.protocol.id, windows=sisters)
 
 
 def _reach(question: Question, decision: Decision) -> Iterator[Finding]:
@@ -422,14 +406,6 @@ def _preparable(question: Question, decision: Decision) -> Iterator[Finding]:
             product=product_in_words(question.product),
             loss=f"{100 * loss:.0f} percentage points",
         )
-
-
-def product_in_words(product: Product) -> str:
-    """Return a product as text, in mg."""
-    if product.step_mg is not None:
-        return f"the solution in steps of {product.step_mg:g} mg"
-    assert product.strengths_mg is not None  # a product has one form
-    return "whole tablets of " + ", ".join(f"{strength:g}" for strength in product.strengths_mg) + " mg"
 
 
 def _start(question: Question, decision: Decision) -> Iterator[Finding]:

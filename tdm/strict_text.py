@@ -58,7 +58,8 @@ def _decoded(source: bytes | str) -> str:
     if isinstance(source, str):
         return source
     try:
-        return source.decode("utf-8")
+        # a byte order mark, which some editors write, says nothing about the content
+        return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refuse("not_utf8", "", f"The input is not UTF-8 (byte {error.start}).", "UTF-8") from None
 

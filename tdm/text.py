@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from tdm.answer import AnswerOption, ParameterAnswer, Recommendation
-from tdm.clock import Time
 from tdm.model import PopulationModel
 from tdm.protocol import Protocol
+from tdm.wording import percent, three_digits, time_in_words
 
 COLUMNS = 80
 
@@ -42,7 +42,9 @@ def _hold(answer: Recommendation) -> list[str]:
     hold = answer.hold
     if hold is None:
         return []
-    until = f"Until: {_time(hold.until.median)} (median), {_time(hold.until.p95)} (95 % of the posterior)"
+    until = (
+        f"Until: {time_in_words(hold.until.median)} (median), {time_in_words(hold.until.p95)} (95 % of the posterior)"
+    )
     lines = [until, *_hanging("Condition: ", hold.condition)]
     if hold.resume is not None:
         resumed = f"{_regimen(hold.resume)}, {_chance(hold.resume)} chance of the window"
@@ -53,7 +55,7 @@ def _hold(answer: Recommendation) -> list[str]:
 def _next_level(answer: Recommendation) -> list[str]:
     if answer.next_level is None:
         return []
-    first, last = _time(answer.next_level.from_), _time(answer.next_level.to)
+    first, last = time_in_words(answer.next_level.from_), time_in_words(answer.next_level.to)
     when = first if first == last else f"{first} to {last}"
     return _hanging("Next level: ", f"{when} ({answer.next_level.reason}).")
 
@@ -61,17 +63,15 @@ def _next_level(answer: Recommendation) -> list[str]:
 def _options(answer: Recommendation) -> list[str]:
     if not answer.options:
         return []
-    head = f"{'Options':<31}{'mg/day':>7}  {'trough ng/mL (90 %)':<21}{'below':>6}{'within':>7}{'above':>6}"
+    head = f"{'Options':<31}{'mg/day':>7}  {'trough ng/mL (90 %)':<19}{'below':>7}{'within':>7}{'above':>7}"
     rows = [head]
     for option in answer.options:
         marks = _marks(option)
         spread = option.trough_ng_ml
         trough = f"{spread.median:.1f} ({spread.p05:.1f}-{spread.p95:.1f})"
         chance = option.probability
-        chances = (
-            f"{_percent(chance.below):>6}{_percent(chance.within):>7}{_percent(chance.above):>6}" if chance else ""
-        )
-        rows.append(f"{_regimen(option)[:30]:<31}{option.daily_dose_mg:>7.4g}  {trough:<21}{chances}".rstrip())
+        chances = f"{percent(chance.below):>7}{percent(chance.within):>7}{percent(chance.above):>7}" if chance else ""
+        rows.append(f"{_regimen(option)[:30]:<31}{option.daily_dose_mg:>7.4g}  {trough:<19}{chances}".rstrip())
         rows += [f"  {line}" for line in wrap(marks, COLUMNS - 2)] if marks else []
     rows += _hanging("Label: ", _label(answer))
     return rows
@@ -106,8 +106,9 @@ def _patient(answer: Recommendation) -> list[str]:
 
 
 def _parameter(name: str, value: ParameterAnswer) -> str:
-    interval = f"{value.p05:.3g} to {value.p95:.3g}"
-    return f"{name:<31}{value.typical:>9.3g}{value.map:>9.3g}{value.median:>9.3g}  {interval}"
+    interval = f"{three_digits(value.p05)} to {three_digits(value.p95)}"
+    numbers = "".join(f"{three_digits(number):>9}" for number in (value.typical, value.map, value.median))
+    return f"{name:<31}{numbers}  {interval}"
 
 
 def _levels(answer: Recommendation) -> list[str]:
@@ -117,7 +118,7 @@ def _levels(answer: Recommendation) -> list[str]:
         residual = "" if level.weighted_residual is None else f"{level.weighted_residual:+.2f} SD"
         residual = residual if level.used else "not used"
         fitted = f"{level.population_ng_ml:>9.3g}{level.individual_ng_ml:>9.3g}"
-        rows.append(f"{_time(level.time):<31}{measured:>9}{fitted}  {residual}".rstrip())
+        rows.append(f"{time_in_words(level.time):<31}{measured:>9}{fitted}  {residual}".rstrip())
     return rows if len(rows) > 1 else []
 
 
@@ -190,18 +191,7 @@ def _regimen(option: AnswerOption) -> str:
 
 
 def _chance(option: AnswerOption) -> str:
-    return _percent(option.probability.within) if option.probability else "unknown"
-
-
-def _percent(probability: float) -> str:
-    value = 100.0 * probability
-    if 0.0 < value < 0.05:
-        return "<0.1 %"
-    return f"{value:.1f} %" if value < 2.0 else f"{value:.0f} %"
-
-
-def _time(time: Time) -> str:
-    return f"{time:.4g} h" if isinstance(time, (int, float)) else time.strftime("%Y-%m-%d %H:%M")
+    return percent(option.probability.within) if option.probability else "unknown"
 
 
 def _hanging(label: str, text: str, indent: str = "  ") -> list[str]:

@@ -565,11 +565,16 @@ def test_the_protocol_of_the_readme_loads() -> None:
 ID, WEIGHT, ASSUMED = 'id = "site-2026"', 'covariate = "weight_kg"', "[assume.hematocrit_percent]"
 STUDIED = "soft_low = 40\nsoft_high = 120"
 OMEGA, COVARIATE = "/omega/covariance", "/covariates/0/covariate"
+EFFECT_AGAIN = (
+    '[[covariates]]\non = "cl"\ncovariate = "weight_kg"\neffect = "exponential"\nreference = 70\ncoefficient = 0.01\n\n'
+)
 NOT_DEFINITE, UNKNOWN = "omega_not_positive_definite", "unknown_covariate"
 
 MODEL_SLIPS = {
     "omega not positive definite": ("[0.09, 0.03], [0.03", "[0.09, 0.13], [0.13", NOT_DEFINITE, OMEGA),
-    "omega with a variance of 0": ("[0.09, 0.03], [0.03", "[0.0, 0.0], [0.0", NOT_DEFINITE, OMEGA),
+    "omega with a variance of 0": ("[0.09, 0.03], [0.03", "[0.0, 0.0], [0.0", "out_of_range", OMEGA),
+    "omega in percent": ("[0.09, 0.03], [0.03", "[30.0, 0.03], [0.03", "out_of_range", OMEGA),
+    "effect twice": ("[omega]", EFFECT_AGAIN + "[omega]", "given_twice", "/covariates/1"),
     "omega not symmetric": ("[0.03, 0.16]", "[0.02, 0.16]", NOT_DEFINITE, OMEGA),
     "omega with a row too few": ("[[0.09, 0.03], [0.03, 0.16]]", "[[0.09, 0.03]]", "omega_shape", OMEGA),
     "omega with a ragged row": ("[0.03, 0.16]", "[0.16]", "omega_shape", OMEGA),
@@ -587,7 +592,7 @@ MODEL_SLIPS = {
     "yes/no covariate in a power": (WEIGHT, 'covariate = "oxcarbazepine"', UNKNOWN, COVARIATE),
     "unknown effect": ('effect = "power"', 'effect = "spline"', "unknown_value", "/covariates/0"),
     "reference missing": ("reference = 70\n", "", "missing_field", "/covariates/0/reference"),
-    "reference of 0": ("reference = 70", "reference = 0", "greater_than", "/covariates/0/reference"),
+    "reference of 0": ("reference = 70", "reference = 0", "out_of_range", "/covariates/0/reference"),
     "limits reversed": (STUDIED, "soft_low = 120\nsoft_high = 40", "limits_reversed", "/limits/0/soft_low"),
     "hard limits reversed": (STUDIED, "hard_low = 120\nhard_high = 40", "limits_reversed", "/limits/0/hard_low"),
     "limits of an unknown quantity": ('of = "weight_kg"', 'of = "mass"', UNKNOWN, "/limits/0/of"),
@@ -597,7 +602,7 @@ MODEL_SLIPS = {
     "parameter missing": ('ka = { value = 0.75, unit = "1/h", fixed = true }\n', "", "missing_field", "/parameters/ka"),
     "unknown residual": ('kind = "combined"', 'kind = "poisson"', "unknown_value", "/residual"),
     "residual of two kinds": ('kind = "combined"', 'kind = "additive"', "unknown_field", "/residual/proportional"),
-    "residual in percent": ("proportional = 0.2", "proportional = 20", "less_than_equal", "/residual/proportional"),
+    "residual in percent": ("proportional = 0.2", "proportional = 20", "out_of_range", "/residual/proportional"),
     "TOML syntax": ("[omega]", "[omega", "not_toml", ""),
     "key given twice": ("reference = 70", "reference = 70\nreference = 60", "not_toml", ""),
     "table given twice": ("[residual]", "[omega]\n[residual]", "not_toml", ""),
@@ -607,21 +612,24 @@ MODEL_SLIPS = {
     "overflow": ("value = 500", "value = 1e999", "not_finite", "/parameters/v/value"),
     "a text for a number": ("value = 7.1", 'value = "7.1"', "not_a_number", "/parameters/cl/value"),
     "yes for a number": ("value = 7.1", "value = true", "not_a_number", "/parameters/cl/value"),
-    "a negative clearance": ("value = 7.1", "value = -7.1", "greater_than", "/parameters/cl/value"),
+    "a negative clearance": ("value = 7.1", "value = -7.1", "out_of_range", "/parameters/cl/value"),
     "another drug": (ID, ID + '\ndrug = "tacrolimus"', "unknown_value", "/drug"),
     "another structure": (ID, ID + '\nstructure = "two-compartment"', "unknown_value", "/structure"),
-    "an id that is a path": (ID, 'id = "../site"', "string_pattern_mismatch", "/id"),
+    "an id that is a path": (ID, 'id = "../site"', "bad_id", "/id"),
 }  # fmt: skip
+
+AGES = "/population/age_low_years"
 
 PROTOCOL_SLIPS = {
     "window reversed": ("low_ng_ml = 5", "low_ng_ml = 16", "window_reversed", "/window/low_ng_ml"),
     "window of nothing": ("low_ng_ml = 5", "low_ng_ml = 15", "window_reversed", "/window/low_ng_ml"),
-    "window in ng/L": ("high_ng_ml = 15", "high_ng_ml = 15000", "less_than_equal", "/window/high_ng_ml"),
+    "window in ng/L": ("high_ng_ml = 15", "high_ng_ml = 15000", "out_of_range", "/window/high_ng_ml"),
     "neither window nor sister protocols": (
         "[window]\nlow_ng_ml = 5\nhigh_ng_ml = 15\n", "", "missing_field", "/sister_protocols"
     ),
-    "doses reversed": ("low_mg = 2", "low_mg = 3", "doses_reversed", "/start/phases/0/low_mg"),
-    "a dose of 0": ("daily_dose_mg = 2", "daily_dose_mg = 0", "greater_than", "/studied/highest_daily_dose_mg"),
+    "doses reversed": ("low_mg = 2", "low_mg = 3", "ends_reversed", "/start/phases/0/low_mg"),
+    "a dose of 0": ("daily_dose_mg = 2", "daily_dose_mg = 0", "out_of_range", "/studied/highest_daily_dose_mg"),
+    "ages reversed": ("age_low_years = 18", "age_low_years = 18\nage_high_years = 8", "ends_reversed", AGES),
     "no citation": ("[citation]", "[quotation]", "missing_field", "/citation"),
     "a level of another scale": ('oxford_level = "5"', 'oxford_level = "C"', "unknown_value", "/citation/oxford_level"),
     "unknown key": ("age_low_years = 18", "age_from = 18", "unknown_field", "/population/age_from"),
