@@ -128,7 +128,7 @@ class Fit(_Noun):
 
 
 class NextLevelAnswer(_Noun):
-    """When to measure again, and why."""
+    """When to measure again (times in the kind of the case, or hours), and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 

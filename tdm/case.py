@@ -128,7 +128,7 @@ class Level(_Noun):
 
 
 class Comedication(_Noun):
-    """A drug taken at the same time, from `start`, until `stop` if it was stopped."""
+    """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours)."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     start: Time
@@ -170,7 +170,7 @@ def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeVali
 
 
 class Case(_Noun):
-    """Everything that is known and asked; see the fields. Times of one kind throughout."""
+    """Everything that is known and asked; units in the names of the fields, times of one kind throughout."""
 
     patient: Patient
     covariates: Annotated[tuple[CovariateChange, ...], Field(max_length=MOST_CHANGES)] = ()

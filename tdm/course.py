@@ -71,7 +71,7 @@ class Course:
 
     @property
     def sample_piece(self) -> Ints:
-        """Return the piece (index) of each sample, shape (samples,)."""
+        """Return the piece (an index, no unit) of each sample, shape (samples,)."""
         return self.point_piece[: self.samples]
 
 

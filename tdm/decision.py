@@ -125,7 +125,7 @@ class Question:
 
 
 def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decision:
-    """Return the decision on a question; `contradiction` says that the levels cannot be advised on."""
+    """Return the decision (mg, h, ng/mL); `contradiction` says that the levels cannot be advised on."""
     ceiling = dose_ceiling(question)
     need = _need(troughs, question.window)
     current = _current(question, troughs)
@@ -159,7 +159,7 @@ def dose_ceiling(question: Question) -> Ceiling:
 
 
 def rank(offered: Sequence[Offered], daily_mg: float | None) -> tuple[Offered, ...]:
-    """Return options from the best to the least: the rule of choice, applied again to those that it left.
+    """Return options (mg) from the best to the least: the rule of choice, applied again to those that it left.
 
     `daily_mg` is the current dose per day, from which the change is counted (0 if nothing was given).
     """

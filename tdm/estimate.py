@@ -190,7 +190,7 @@ def prior_eta(estimate: Estimate, white: Floats) -> Floats:
 
 
 def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
-    """Return the weights (draws,), sum one, that the same draws have under another omega or residual error."""
+    """Return the weights (draws,), no unit, sum one, that the same draws have under another omega or residual error."""
     other = replace(estimate.cohort, residual=residual_error(reading.residual), variability=variability(reading.omega))
     eta = estimate.draws.eta
     change = (

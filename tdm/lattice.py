@@ -22,7 +22,7 @@ def lattice(points: int, dimensions: int) -> Floats:
 
 
 def added_half(points: int, dimensions: int) -> Floats:
-    """Return the points that turn the lattice of `points` / 2 into that of `points`, shape (points / 2, dimensions)."""
+    """Return the points (no unit) that double a lattice to one of `points`, shape (points / 2, dimensions)."""
     index = np.arange(1, points, 2)[:, None]
     return np.asarray((index * np.array(GENERATOR[:dimensions])) % points / points)
 
@@ -39,5 +39,5 @@ def shifted(points: Floats, shift: Floats) -> Floats:
 
 
 def shifts(replicates: int, dimensions: int, seed: int) -> Floats:
-    """Return the shifts of all replicates, shape (replicates, dimensions), the same for the same seed."""
+    """Return the shifts (no unit) of all replicates, shape (replicates, dimensions), the same for the same seed."""
     return np.random.default_rng(seed).random((replicates, dimensions))

@@ -48,13 +48,13 @@ class Proposal:
         return np.asarray(self.centres[:, None] + np.einsum("mij,mnj->mni", self.factors, _student_quantile(points)))
 
     def log_density(self, eta: Floats) -> Floats:
-        """Return the log density of the mixture, without its constant, at eta (n, d), shape (n,)."""
+        """Return the log density (no unit) of the mixture, without its constant, at eta (n, d), shape (n,)."""
         parts = self.log_parts(eta)
         top = parts.max(axis=0)
         return np.asarray(top + np.log(np.exp(parts - top).sum(axis=0)))
 
     def log_parts(self, eta: Floats) -> Floats:
-        """Return the log densities of the parts, without their common constant, shape (m, n)."""
+        """Return the log densities (no unit) of the parts, without their common constant, shape (m, n)."""
         parts = []
         for centre, factor in zip(self.centres, self.factors, strict=True):
             white = np.linalg.solve(factor, (eta - centre).T)

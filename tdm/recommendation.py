@@ -59,7 +59,7 @@ def estimate(case: Case) -> Estimate:
 
 
 def sources_of(case: Case) -> Sources:
-    """Return the model, protocol and label that answer a case; raise `Refused` for an unknown or forbidden one."""
+    """Return model, protocol and label (own units) for a case; raise `Refused` for an unknown or forbidden one."""
     protocol = load_protocol(case.protocol) if isinstance(case.protocol, str) else case.protocol
     model, why = _chosen_model(case)
     if model.use != "dosing":

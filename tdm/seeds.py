@@ -55,7 +55,7 @@ def load_defaults() -> Defaults:
 
 
 def model_from_toml(source: bytes | str) -> PopulationModel:
-    """Return a model of one's own from TOML text in the form of `seeds/README.md`; raise `Refused` with the reasons."""
+    """Return a model of one's own (L/h, L, 1/h, ng/mL) from TOML text; raise `Refused` with the reasons."""
     return _noun(PopulationModel, parse_toml(source))
 
 

@@ -1,0 +1,167 @@
+"""The house rules, checked by machine: style, types, layers, documentation, the wheel, and what the READMEs say."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import tdm
+from tdm.findings import CATALOGUE
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "tdm" / "README.md").read_text(encoding="utf-8")
+# What counts as saying the unit: a unit of the field, or that there is none.
+UNITS = re.compile(
+    r"\b(units?|mg|kg|cm|h|L|L/h|1/h|ng/mL|ng/L|hours?|g/mol|MB|nmol/L|umol/L|years?|percent|SD)\b"
+    r"|%|probabilit|as text"
+)
+
+
+def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "tdm"),
+        ("mypy",),
+        ("importlinter.cli", "lint"),
+    ],
+    ids=["lint", "format", "types", "layers"],
+)
+def test_a_tool_has_no_complaint(tool: tuple[str, ...]) -> None:
+    name, *arguments = tool
+    if name == "importlinter.cli":
+        done = run(sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()")
+    else:
+        done = run(sys.executable, "-m", name, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def modules() -> Iterator[ModuleType]:
+    yield tdm
+    for info in pkgutil.iter_modules(tdm.__path__):
+        yield importlib.import_module(f"tdm.{info.name}")
+
+
+def public_names() -> Iterator[tuple[str, object]]:
+    """Every public function, class, method and property that is defined in the package."""
+    for module in modules():
+        for name, one in vars(module).items():
+            if name.startswith("_") or getattr(one, "__module__", None) != module.__name__:
+                continue
+            if inspect.isfunction(one) or inspect.isclass(one):
+                yield f"{module.__name__}.{name}", one
+            if inspect.isclass(one):
+                yield from ((f"{module.__name__}.{name}.{member}", it) for member, it in members(one))
+
+
+def members(one: type) -> Iterator[tuple[str, object]]:
+    for name, member in vars(one).items():
+        documented = inspect.isfunction(member) or isinstance(member, property) or hasattr(member, "attrname")
+        if not name.startswith("_") and documented:
+            yield name, member
+
+
+def test_every_public_name_has_a_docstring_that_says_its_units() -> None:
+    silent, unitless = [], []
+    for name, one in public_names():
+        text = inspect.getdoc(one) or ""
+        if not text:
+            silent.append(name)
+        elif not inspect.isclass(one) and not UNITS.search(text):
+            unitless.append(name)
+    assert not silent, silent
+    assert not unitless, unitless
+
+
+def test_every_number_of_an_answer_or_a_case_says_its_unit_in_its_name_or_class() -> None:
+    for name, one in public_names():
+        if inspect.isclass(one) and one.__module__ in ("tdm.case", "tdm.answer"):
+            text = inspect.getdoc(one) or ""
+            fields = getattr(one, "model_fields", {})
+            numbers = [f for f, info in fields.items() if "float" in str(info.annotation)]
+            assert not numbers or UNITS.search(text), name
+
+
+def test_the_public_interface_is_what_the_package_exports() -> None:
+    for name in tdm.__all__:
+        assert getattr(tdm, name) is not None
+    for name in ("read_case", "recommend", "estimate", "Case", "Refused", "load_model", "load_protocol"):
+        assert name in tdm.__all__
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```\w*\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_first_two_blocks_of_the_readme_are_the_two_commands_and_ci_calls_the_second() -> None:
+    first, second = (block.strip() for block in blocks(README)[:2])
+    assert first.endswith("tdm recommend examples/adult-ctd-low-trough.json")
+    assert second.endswith("python -m pytest")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert second in script.splitlines()
+
+
+def test_the_readme_shows_the_real_output_and_the_real_case() -> None:
+    example = ROOT / "examples" / "adult-ctd-low-trough.json"
+    done = run(sys.executable, "-m", "tdm.cli", "recommend", str(example))
+    shown = next(block for block in blocks(README) if block.startswith("Increase"))
+    assert done.stdout.startswith(shown)
+    case = next(block for block in blocks(README) if block.startswith("{"))
+    assert json.loads(case) == json.loads(example.read_text(encoding="utf-8"))
+
+
+def test_the_docs_table_of_findings_is_the_catalogue() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*?) \|$", DOCS, flags=re.MULTILINE)
+    assert [(code, *entry) for code, entry in CATALOGUE.items()] == rows
+
+
+def test_the_docs_table_of_design_rules_has_the_values_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)\.([A-Z_]+)` \| (.*?) \|", DOCS, flags=re.MULTILINE)
+    assert len(rows) > 30
+    for module, name, shown in rows:
+        value = getattr(importlib.import_module(f"tdm.{module}"), name)
+        values = value if isinstance(value, tuple) else (value,)
+        assert [f"{number:g}" for number in values] == shown.split(", "), name
+
+
+def test_every_design_rule_of_the_judgement_is_in_the_docs() -> None:
+    for module in ("decision", "review", "candidates", "next_level", "history"):
+        source = (ROOT / "tdm" / f"{module}.py").read_text(encoding="utf-8")
+        named = set(re.findall(r"^([A-Z][A-Z_]+)(?:, [A-Z_]+)* = [\d(-]", source, flags=re.MULTILINE))
+        technical = {"ROUNDING_MG", "DOSE_GRAIN_MG", "DAILY_H", "PRIOR_POINTS", "LISTED_FROM", "ADULT_FROM_YEARS"}
+        for name in named - technical:
+            assert f"`{module}.{name}`" in DOCS, name
+
+
+def test_a_wheel_answers_an_example_from_outside_the_checkout(tmp_path: Path) -> None:
+    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path))
+    assert built.returncode == 0, built.stdout + built.stderr
+    wheel = next(tmp_path.glob("sirolimus_tdm-*.whl"))
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = str(tmp_path / "fresh" / "bin" / "python")
+    installed = run(python, "-m", "pip", "install", "-q", str(wheel), cwd=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    example = tmp_path / "case.json"
+    example.write_bytes((ROOT / "examples" / "adult-ctd-low-trough.json").read_bytes())
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [str(tmp_path / "fresh" / "bin" / "tdm"), "recommend", str(example)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=clean, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Increase to 2 mg once daily")
