@@ -17,7 +17,7 @@ from tdm.series import Floats
 DAYS_BACK = 28.0
 DAYS_AHEAD = 14.0
 STEP_H = 4.0
-CURVE_DRAWS = 300
+CURVE_DRAWS = 200
 
 
 class CurvePoints(NamedTuple):

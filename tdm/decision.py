@@ -216,7 +216,8 @@ def _pool(
     def offered(regimen: Regimen, origin: Origin) -> Offered:
         option = troughs.quick_option(regimen, question.window)
         allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
-        return Offered(option, origin, start, is_preparable(regimen, question.product), allowed)
+        preparable = origin == "candidate" or is_preparable(regimen, question.product)
+        return Offered(option, origin, start, preparable, allowed)
 
     pool = [current] if current else []
     pool += [offered(regimen, "protocol_start") for regimen in question.starts]

@@ -19,7 +19,7 @@ from tdm.series import Floats
 # Design rules of the sampler.
 REPLICATES = 4
 PILOT_DRAWS = 512
-PILOT_ROUNDS = 3
+PILOT_ROUNDS = 2
 FIRST_DRAWS = 2048
 MOST_DRAWS = 65536
 SEED = 20240501

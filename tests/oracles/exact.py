@@ -148,7 +148,7 @@ def steady_state_troughs(
     return [_rounded(trough) for trough in troughs]
 
 
-def run_concentration(  # noqa: PLR0917 - in the order of a prescription, as the others
+def run_concentration(
     dose_mg: float,
     every_h: float,
     count: int,

@@ -43,7 +43,8 @@ DEPTH = 25.0
 """Points below exp(-25) of the best of their row are left out."""
 ZOOMS = 16
 ENOUGH_ZOOM = 0.7
-BISECTIONS = 40
+BISECTIONS = 26
+"""Down to 1e-8 of a step."""
 LOWEST_LOG = -1e12
 NEAR_EQUAL = 1e-6
 """Relative distance to which ka and CL / V are held apart: an error of that order, unseen here."""
@@ -478,8 +479,8 @@ class GridPosterior:
         z = np.linalg.solve(density.root, np.array(deviations, dtype=np.float64))
         return float(density(list(z)))
 
-    def quantile(self, name: Literal["cl", "v", "ka"], p: float) -> float:
-        """Quantile of an individual parameter: L/h, L, 1/h."""
+    def quantile(self, name: str, p: float) -> float:
+        """Quantile of the individual ``cl`` (L/h), ``v`` (L) or ``ka`` (1/h)."""
         depth = self._density.depth_of(name)
         return self._quantile(lambda at: np.log(getattr(at, name)), depth, p)
 
