@@ -160,13 +160,14 @@ def of_patients(course: Course, chosen: NDArray[np.bool_]) -> tuple[Course, NDAr
     sample = point[: course.samples]
     patient_no, piece_no, point_no, term_no = (np.cumsum(mask) - 1 for mask in (chosen, piece, point, term))
     end = course.end_point[piece]
+    end[end >= 0] = point_no[end[end >= 0]]
     kept = Course(
         patients=int(np.count_nonzero(chosen)),
         samples=int(np.count_nonzero(sample)),
         sample_patient=patient_no[course.sample_patient[sample]],
         piece_patient=patient_no[course.piece_patient[piece]],
         piece_rank=course.piece_rank[piece],
-        end_point=np.where(end >= 0, point_no[end], -1),
+        end_point=end,
         point_piece=piece_no[course.point_piece[point]],
         point_elapsed_h=course.point_elapsed_h[point],
         series=course.series.only(term),
@@ -190,13 +191,14 @@ def tiled(course: Course, copies: int) -> Course:
     term_point = repeated(np.repeat(np.arange(points), np.diff(np.append(course.term_start, terms))), points)
     order = np.argsort(number[term_point], kind="stable")
     end = np.concatenate([np.where(course.end_point < 0, -1, course.end_point + c * points) for c in range(copies)])
+    end[end >= 0] = number[end[end >= 0]]
     return Course(
         patients=course.patients * copies,
         samples=course.samples * copies,
         sample_patient=repeated(course.sample_patient, course.patients),
         piece_patient=repeated(course.piece_patient, course.patients),
         piece_rank=np.tile(course.piece_rank, copies),
-        end_point=np.where(end < 0, -1, number[end]),
+        end_point=end,
         point_piece=repeated(course.point_piece, pieces)[place],
         point_elapsed_h=np.tile(course.point_elapsed_h, copies)[place],
         series=course.series.only(np.tile(np.arange(terms), copies)[order]),

@@ -300,7 +300,7 @@ def _hold(question: Question, best: Offered | None) -> Hold:
 
     def until(probability: float) -> float:
         return history.now_h + _first_time(
-            lambda hours: float(estimate.draws.weight @ (concentration(hours) <= limit)) >= probability
+            lambda hours: float(estimate.draws.weight.sum(where=concentration(hours) <= limit)) >= probability
         )
 
     median, p95 = until(0.5), until(0.95)

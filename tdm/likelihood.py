@@ -127,14 +127,18 @@ class Cohort:
 def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
     """Return k (1/h), ka (1/h) and V (L), shape (..., pieces), for random effects of shape (..., patients, d).
 
-    A ka without a random effect comes without the leading axes.
+    A parameter without a random effect may come without the leading axes.
     """
     by_piece = eta if cohort.course.patients == 1 else np.take(eta, cohort.course.piece_patient, axis=-2)
-    typical, vary = cohort.ln_typical, cohort.variability
-    ln_cl = typical[:, _CL] + by_piece @ vary.effect_on(_CL)
-    ln_v = typical[:, _V] + by_piece @ vary.effect_on(_V)
-    ln_ka = typical[:, _KA] + by_piece @ vary.effect_on(_KA) if "ka" in vary.of else typical[:, _KA]
-    return np.exp(ln_cl - ln_v), np.exp(ln_ka), np.exp(ln_v)
+    of = cohort.variability.of
+
+    def individual(index: int) -> Floats:
+        typical, name = cohort.ln_typical[:, index], PARAMETERS[index]
+        return np.asarray(typical + by_piece[..., of.index(name)] if name in of else typical)
+
+    ln_cl, ln_v, ln_ka = individual(_CL), individual(_V), individual(_KA)
+    every = np.broadcast_shapes(ln_cl.shape, ln_v.shape)
+    return np.broadcast_to(np.exp(ln_cl - ln_v), every), np.exp(ln_ka), np.broadcast_to(np.exp(ln_v), every)
 
 
 def predictions(cohort: Cohort, eta: Floats) -> Floats:

@@ -83,4 +83,4 @@ class _Approach:
         elapsed = np.full(len(self.k), number * self.every_h)
         distance = carried(self.depot, self.central, elapsed, self.k, self.ka).central_mg
         steady = self.steady.central_mg
-        return float(self.weight @ (np.abs(distance) <= NEAR * steady[:, number % steady.shape[1]]))
+        return float(self.weight.sum(where=np.abs(distance) <= NEAR * steady[:, number % steady.shape[1]]))

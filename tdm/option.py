@@ -68,7 +68,7 @@ class Troughs:
         troughs = self.under(regimen)
         is_above = troughs.max(axis=0) > window.high_ng_ml
         is_below = (troughs.min(axis=0) < window.low_ng_ml) & ~is_above
-        above, below = float(self.weight @ is_above), float(self.weight @ is_below)
+        above, below = (float(self.weight.sum(where=mask)) for mask in (is_above, is_below))
         return Chance(below, max(0.0, 1.0 - above - below), above)
 
     def quick_option(self, regimen: Regimen, window: Window | None) -> Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
@@ -11,12 +12,13 @@ from tdm.protocol import Protocol
 from tdm.wording import percent, three_digits, time_in_words
 
 COLUMNS = 80
+NAME_COLUMNS = 31
 
 
 def answer_in_words(answer: Recommendation) -> str:
     """Return a whole answer as text of at most 80 columns; every number with its unit and interval."""
     parts = [
-        wrap(answer.summary, COLUMNS),
+        _hanging("", answer.summary, ""),
         _hold(answer),
         _next_level(answer),
         _options(answer),
@@ -71,7 +73,10 @@ def _options(answer: Recommendation) -> list[str]:
         trough = f"{spread.median:.1f} ({spread.p05:.1f}-{spread.p95:.1f})"
         chance = option.probability
         chances = f"{percent(chance.below):>7}{percent(chance.within):>7}{percent(chance.above):>7}" if chance else ""
-        rows.append(f"{_regimen(option)[:30]:<31}{option.daily_dose_mg:>7.4g}  {trough:<19}{chances}".rstrip())
+        name = _regimen(option)
+        if len(name) >= NAME_COLUMNS:
+            rows, name = [*rows, *_hanging("", name)], ""
+        rows.append(f"{name:<{NAME_COLUMNS}}{option.daily_dose_mg:>7.4g}  {trough:<19}{chances}".rstrip())
         rows += [f"  {line}" for line in wrap(marks, COLUMNS - 2)] if marks else []
     rows += _hanging("Label: ", _label(answer))
     return rows
@@ -195,4 +200,10 @@ def _chance(option: AnswerOption) -> str:
 
 
 def _hanging(label: str, text: str, indent: str = "  ") -> list[str]:
-    return wrap(label + text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    """Lines of at most 80 columns; a number stays on a line with its unit."""
+    kept = _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", label + text)
+    lines = wrap(kept, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|ng/mL|mg|kg|h\b|L\b|L/h|years|days|umol/L)")
