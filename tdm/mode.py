@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm import cholesky
 from tdm.lattice import lattice
 from tdm.likelihood import Cohort, objective, objective_with_slopes, predictions, prior_objective, weighted_residuals
 from tdm.series import Floats
@@ -20,7 +21,7 @@ from tdm.series import Floats
 # All steps and decrements are in units of standard deviations of the estimate, so they need no scale of their own.
 NEAR_STEP = 1e-2
 CERTIFIED_DECREMENT = 1e-8
-MOST_SCORING_STEPS = 60
+MOST_SCORING_STEPS = 12
 MOST_NEWTON_STEPS = 60
 MOST_START_HALVINGS = 8
 LONGEST_STEP_SD = 3.0
@@ -145,21 +146,24 @@ def _descend(cohort: Cohort, start: Floats) -> _Search:
 
 def _score(cohort: Cohort, search: _Search) -> None:
     """Fisher scoring with a Levenberg-Marquardt damping per patient, until every step is small."""
-    damping = np.full(len(search.value), FIRST_DAMPING)
-    index, few = np.arange(len(damping)), cohort
-    active = np.ones(len(damping), dtype=bool)
+    index, few, here = np.arange(len(search.value)), cohort, search
+    damping = np.full(len(index), FIRST_DAMPING)
+    active = np.ones(len(index), dtype=bool)
     for _ in range(MOST_SCORING_STEPS):
-        if np.count_nonzero(active) < REGROUP_BELOW * len(index):
-            few, index = cohort.patients(active), np.flatnonzero(active)
-        if not len(index):
-            return
-        here = _part(search, index)
-        step = _damped_step(cohort, here, here.information, damping[index])
+        step = _damped_step(cohort, here, here.information, damping)
         trial = _look(few, here.eta + step)
         better = trial.value <= here.value
-        _put(search, index[better], _part(trial, better))
-        damping[index] = np.where(better, damping[index] * 0.2, np.maximum(damping[index], 1e-2) * 8.0)
-        active[index] &= _length(step, here.information) >= NEAR_STEP
+        here = _chosen(better, trial, here)
+        damping = np.where(better, damping * 0.2, np.maximum(damping, 1e-2) * 8.0)
+        active &= _length(step, here.information) >= NEAR_STEP
+        if np.count_nonzero(active) < REGROUP_BELOW * len(index):
+            _put(search, index[~active], _part(here, ~active))
+            index, here, damping = index[active], _part(here, active), damping[active]
+            active = np.ones(len(index), dtype=bool)
+            if not len(index):
+                return
+            few = cohort.patients(_mask(index, len(search.value)))
+    _put(search, index, here)
 
 
 def _newton(cohort: Cohort, search: _Search) -> None:
@@ -168,52 +172,57 @@ def _newton(cohort: Cohort, search: _Search) -> None:
     The Hessian is renewed whenever the gradient fails to shrink to a fifth. Where it is not positive definite, its
     negative eigenvalues are reflected, so that a saddle is left downhill.
     """
-    index, few = np.arange(len(search.value)), cohort
+    index, few, here = np.arange(len(search.value)), cohort, search
     damping, stale, last = np.zeros(len(index)), np.ones(len(index), dtype=bool), np.full(len(index), np.inf)
     for _ in range(MOST_NEWTON_STEPS):
-        here = _part(search, index)
-        if np.any(stale):
+        if np.all(stale):
+            here.hessian = _hessian(few, here)
+        elif np.any(stale):
             here.hessian[stale] = _hessian(few.patients(stale), _part(here, stale))
-            search.hessian[index] = here.hessian
-        metric, curved = _positive(here.hessian)
-        step = _damped_step(cohort, here, metric, damping)
-        decrement = np.sqrt(np.einsum("ni,ni->n", here.gradient, _solved(metric, here.gradient))) / 2.0
+        metric, lower, curved = _positive(here.hessian)
+        decrement = np.sqrt((here.gradient * cholesky.solve(lower, here.gradient)).sum(axis=-1)) / 2.0
         done = curved & (decrement <= CERTIFIED_DECREMENT)
-        if np.all(done):
-            return
-        trial = _look(few, here.eta + step)
-        better = trial.value <= here.value + ROUNDING * (1.0 + np.abs(here.value))
-        trial.hessian = here.hessian
-        _put(search, index[better & ~done], _part(trial, better & ~done))
-        damping = np.where(better, damping * 0.1, np.maximum(damping, 1e-2) * 10.0)
-        slow = ~curved | ~better | (decrement > 0.2 * last)
-        going = ~done
-        index, damping, last, stale = index[going], damping[going], decrement[going], slow[going]
-        if not np.all(going):
+        if np.any(done):
+            _put(search, index[done], _part(here, done))
+            going = ~done
+            if not np.any(going):
+                return
+            index, here, metric, curved = index[going], _part(here, going), metric[going], curved[going]
+            damping, decrement, last = damping[going], decrement[going], last[going]
             few = cohort.patients(_mask(index, len(search.value)))
+        trial = _look(few, here.eta + _damped_step(cohort, here, metric, damping))
+        trial.hessian = here.hessian
+        better = trial.value <= here.value + ROUNDING * (1.0 + np.abs(here.value))
+        here = _chosen(better, trial, here)
+        damping = np.where(better, damping * 0.1, np.maximum(damping, 1e-2) * 10.0)
+        stale, last = ~curved | ~better | (decrement > 0.2 * last), decrement
     raise NotConverged(f"The mode of {len(index)} patient(s) could not be certified: gradient or curvature.")
 
 
 def _damped_step(cohort: Cohort, here: _Search, metric: Floats, damping: Floats) -> Floats:
     """Newton-like step in a positive definite metric, damped and no longer than `LONGEST_STEP_SD` prior SD."""
-    ridge = damping[:, None, None] * (np.eye(metric.shape[-1]) * np.diagonal(metric, axis1=-2, axis2=-1)[:, None, :])
-    step = _solved(metric + ridge, -0.5 * here.gradient)
+    damped = metric.copy()
+    diagonal = np.arange(metric.shape[-1])
+    damped[:, diagonal, diagonal] *= 1.0 + damping[:, None]
+    step = cholesky.solve(cholesky.factor(damped)[0], -0.5 * here.gradient)
     length = np.sqrt(prior_objective(cohort.variability, step))
     return np.asarray(step * np.minimum(1.0, LONGEST_STEP_SD / np.maximum(length, LONGEST_STEP_SD))[:, None])
 
 
 def _length(step: Floats, metric: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", step, metric, step)))
+    return np.asarray(np.sqrt((step * (metric * step[:, None, :]).sum(axis=-1)).sum(axis=-1)))
 
 
-def _positive(hessian: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """The Hessians with negative eigenvalues reflected, and which had none."""
-    values, vectors = np.linalg.eigh(hessian)
-    curved = values[:, 0] > 0
+def _positive(hessian: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """The Hessians with negative eigenvalues reflected, their Cholesky factors, and which had none."""
+    lower, curved = cholesky.factor(hessian)
     if np.all(curved):
-        return hessian, curved
+        return hessian, lower, curved
+    values, vectors = np.linalg.eigh(hessian[~curved])
     size = np.maximum(np.abs(values), 1e-8 * np.abs(values).max(axis=-1, keepdims=True))
-    return np.asarray((vectors * size[:, None, :]) @ np.swapaxes(vectors, -1, -2)), np.asarray(curved)
+    metric = hessian.copy()
+    metric[~curved] = (vectors * size[:, None, :]) @ np.swapaxes(vectors, -1, -2)
+    return metric, cholesky.factor(metric)[0], curved
 
 
 def _hessian(cohort: Cohort, here: _Search) -> Floats:
@@ -233,10 +242,9 @@ def _in_conflict(cohort: Cohort, eta: Floats) -> NDArray[np.bool_]:
     """Which patients have levels that pull against each other or against the population."""
     with np.errstate(all="ignore"):
         residual = np.abs(weighted_residuals(cohort, predictions(cohort, eta)))
-    worst = np.zeros(cohort.course.patients)
-    np.maximum.at(worst, cohort.course.sample_patient, residual)
-    far = np.sqrt(prior_objective(cohort.variability, eta)) > CONFLICT_DISTANCE_SD
-    return np.asarray((worst > CONFLICT_RESIDUAL) | far)
+    conflicting = np.sqrt(prior_objective(cohort.variability, eta)) > CONFLICT_DISTANCE_SD
+    conflicting[cohort.course.sample_patient[residual > CONFLICT_RESIDUAL]] = True
+    return np.asarray(conflicting)
 
 
 def _several_starts(cohort: Cohort, first: _Search) -> tuple[_Search, Floats, Floats]:
@@ -293,12 +301,20 @@ def _values(cohort: Cohort, eta: Floats) -> Floats:
     return np.where(np.isnan(value), np.inf, value)
 
 
-def _solved(matrix: Floats, vector: Floats) -> Floats:
-    return np.asarray(np.linalg.solve(matrix, vector[..., None])[..., 0])
-
-
 def _part(search: _Search, which: Any) -> _Search:
     return _Search(*(getattr(search, name)[which] for name in _Search.__dataclass_fields__))
+
+
+def _chosen(mask: NDArray[np.bool_], yes: _Search, no: _Search) -> _Search:
+    """Of each patient the one or the other search."""
+    if np.all(mask):
+        return yes
+
+    def one(name: str) -> Floats:
+        first, second = getattr(yes, name), getattr(no, name)
+        return np.asarray(np.where(mask.reshape(-1, *(1,) * (first.ndim - 1)), first, second))
+
+    return _Search(*(one(name) for name in _Search.__dataclass_fields__))
 
 
 def _put(search: _Search, index: np.ndarray, part: _Search) -> None:
