@@ -21,8 +21,8 @@ from tdm.series import Floats
 # All steps and decrements are in units of standard deviations of the estimate, so they need no scale of their own.
 NEAR_STEP = 1e-2
 CERTIFIED_DECREMENT = 1e-8
-MOST_SCORING_STEPS = 12
-MOST_NEWTON_STEPS = 60
+MOST_SCORING_STEPS = 40
+MOST_NEWTON_STEPS = 200
 MOST_START_HALVINGS = 8
 LONGEST_STEP_SD = 3.0
 HESSIAN_STEP_SD = 1e-5
@@ -116,11 +116,14 @@ def _fit_group(cohort: Cohort) -> Modes:
     found = _descend(cohort, np.zeros((cohort.course.patients, size)))
     second_eta = np.full_like(found.eta, np.nan)
     second_value = np.full_like(found.value, np.inf)
-    conflicting = _in_conflict(cohort, found.eta)
+    conflicting = _in_conflict(cohort, found.eta) | ~np.isfinite(found.value)
     if np.any(conflicting):
         best, other_eta, other_value = _several_starts(cohort.patients(conflicting), _part(found, conflicting))
         _put(found, np.flatnonzero(conflicting), best)
         second_eta[conflicting], second_value[conflicting] = other_eta, other_value
+    lost = int(np.count_nonzero(~np.isfinite(found.value)))
+    if lost:
+        raise NotConverged(f"The mode of {lost} patient(s) could not be certified: gradient or curvature.")
     return Modes(
         found.eta,
         found.value,
@@ -169,6 +172,8 @@ def _score(cohort: Cohort, search: _Search) -> None:
 def _newton(cohort: Cohort, search: _Search) -> None:
     """Damped Newton steps with the Hessian of the exact gradient, until gradient and curvature certify a minimum.
 
+    A search that is not certified in the end has an infinite value.
+
     The Hessian is renewed whenever the gradient fails to shrink to a fifth. Where it is not positive definite, its
     negative eigenvalues are reflected, so that a saddle is left downhill.
     """
@@ -196,7 +201,7 @@ def _newton(cohort: Cohort, search: _Search) -> None:
         here = _chosen(better, trial, here)
         damping = np.where(better, damping * 0.1, np.maximum(damping, 1e-2) * 10.0)
         stale, last = ~curved | ~better | (decrement > 0.2 * last), decrement
-    raise NotConverged(f"The mode of {len(index)} patient(s) could not be certified: gradient or curvature.")
+    search.value[index] = np.inf
 
 
 def _damped_step(cohort: Cohort, here: _Search, metric: Floats, damping: Floats) -> Floats:
