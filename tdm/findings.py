@@ -1,7 +1,7 @@
 """The findings: what is doubtful about a case or its answer, with stable codes, severities and what to do.
 
 One catalogue holds every code, its sentence, what to do and where the rule comes from. The thresholds that raise a
-finding stand beside the code that applies them (`tdm.review`).
+finding stand beside the code that applies them (`tdm.review_case`, `tdm.review_fit`, `tdm.review_decision`).
 """
 
 from __future__ import annotations

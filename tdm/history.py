@@ -1,7 +1,7 @@
 """What a case says against a model: which doses were given, which levels count, which covariates hold when.
 
-The clinical reading of a dosing history lives here: the interval at a level, what is a trough, the regimen that covers
-`now`, what is planned and not given, what is assumed and what is ignored. Times are hours on the case's clock.
+What is a trough, which levels are fitted, which covariates are assumed, which limits hold. Times are hours on the case's
+clock.
 """
 
 from __future__ import annotations
@@ -15,21 +15,26 @@ import numpy as np
 
 from tdm.case import Case, Level
 from tdm.clock import Clock
-from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
+from tdm.course import SAME_INSTANT_H, Runs
+from tdm.dosing import (
+    Dosing,
+    declared_runs,
+    dosing_at,
+    given_until,
+    interval_after,
+    last_dose_h,
+    regimen_changes,
+    single_doses,
+)
 from tdm.errors import Problem, Refused, refuse
 from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
-from tdm.regimen import Regimen
 
 # Design rules of the reading of a history.
 # A trough was drawn from this part of the dosing interval on ...
 TROUGH_FROM = 0.8
 # ... and not later than this part of it.
 TROUGH_UNTIL = 1.2
-# Dosing is interrupted when no dose was given for this many intervals.
-INTERRUPTED_AFTER_INTERVALS = 2.0
-# The interval that is taken where a single dose states none.
-USUAL_INTERVAL_H = 24.0
 
 WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
 
@@ -64,21 +69,6 @@ class DrawnLevel:
             <= self.since_dose_h + SAME_INSTANT_H
             <= (TROUGH_UNTIL * self.interval_h + 2.0 * SAME_INSTANT_H)
         )
-
-
-@dataclass(frozen=True)
-class Dosing:
-    """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
-
-    After an interruption there is no regimen, and `daily_dose_mg` is that of the last one.
-    """
-
-    regimen: Regimen | None
-    since_h: float | None
-    last_dose_h: float | None
-    next_due_h: float
-    daily_dose_mg: float | None
-    interrupted: bool
 
 
 @dataclass(frozen=True)
@@ -138,9 +128,9 @@ class History:
 def read_history(case: Case, model: PopulationModel) -> History:
     """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate."""
     clock = case.clock
-    declared = _declared_runs(case, clock)
+    declared = declared_runs(case, clock)
     now_h = _now(case, clock, declared)
-    given, planned = _given(declared, now_h)
+    given, planned = given_until(declared, now_h)
     pieces, assumed, late = _covariate_pieces(case, model, clock, now_h)
     return History(
         clock=clock,
@@ -148,7 +138,7 @@ def read_history(case: Case, model: PopulationModel) -> History:
         given=given,
         planned_doses=planned,
         levels=_drawn_levels(case, model, clock, given, declared, now_h),
-        dosing=_dosing(given, declared, now_h),
+        dosing=dosing_at(given, declared, now_h),
         pieces=pieces,
         assumed=assumed,
         unstudied=_checked_limits(case, model, pieces),
@@ -156,104 +146,30 @@ def read_history(case: Case, model: PopulationModel) -> History:
     )
 
 
-def _declared_runs(case: Case, clock: Clock) -> Runs:
-    """All doses of the case, given and planned, equal single doses gathered into runs."""
-    count = len(case.doses)
-    runs = Runs(
-        np.zeros(count, dtype=np.intp),
-        np.array([clock.hours(dose.time) for dose in case.doses], dtype=float),
-        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in case.doses], dtype=float),
-        np.array([float(dose.times) for dose in case.doses], dtype=float),
-        np.array([dose.dose_mg for dose in case.doses], dtype=float),
-    )
-    return merge_equal_doses(runs)
-
-
 def _now(case: Case, clock: Clock, declared: Runs) -> float:
     if case.now is not None:
         return clock.hours(case.now)
     last = [clock.hours(level.time) for level in case.levels]
     if len(declared.count):
-        last.append(float(_last(declared).max()))
+        last.append(float(last_dose_h(declared).max()))
     return max(last, default=0.0)
-
-
-def _last(runs: Runs) -> np.ndarray:
-    """The time of the last dose of each run, h."""
-    return np.asarray(runs.start_h + np.where(runs.count > 1.0, runs.every_h, 0.0) * (runs.count - 1.0))
-
-
-def _given(declared: Runs, now_h: float) -> tuple[Runs, int]:
-    """The doses up to `now`, and the number of those after it."""
-    begun = declared.start_h <= now_h + SAME_INSTANT_H
-    runs = declared.where(begun)
-    every = np.where(runs.count > 1.0, runs.every_h, 1.0)
-    until_now = np.floor((now_h - runs.start_h + SAME_INSTANT_H) / every) + 1.0
-    count = np.minimum(runs.count, until_now)
-    planned = int(declared.count.sum() - count.sum())
-    return Runs(runs.patient, runs.start_h, runs.every_h, count, runs.dose_mg), planned
-
-
-def _expanded(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Time (h) and run of every single dose, in order of time."""
-    count = runs.count.astype(np.intp)
-    run = np.repeat(np.arange(len(count)), count)
-    number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
-    time = runs.start_h[run] + np.where(number > 0, runs.every_h[run], 0.0) * number
-    order = np.argsort(time, kind="stable")
-    return time[order], run[order]
-
-
-def _interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
-    """The dosing interval (h) that follows a dose: to the next dose that is due, by its own run or another's."""
-    time, run = float(times[position]), int(owner[position])
-    due = [float(times[position + 1])] if position + 1 < len(times) else []
-    first, last = runs.start_h, _last(runs)
-    for other in range(len(runs.count)):
-        every = float(runs.every_h[other])
-        if math.isnan(every):
-            continue
-        interleaved = other == run or (first[other] < time and last[other] > first[run])
-        if interleaved and first[other] <= time + SAME_INSTANT_H:
-            steps = math.floor((time - first[other] + SAME_INSTANT_H) / every) + 1
-            due.append(float(first[other]) + steps * every)
-    if due:
-        return min(due) - time
-    return float(times[position] - times[position - 1]) if position else USUAL_INTERVAL_H
 
 
 def _drawn_levels(
     case: Case, model: PopulationModel, clock: Clock, given: Runs, declared: Runs, now_h: float
 ) -> tuple[DrawnLevel, ...]:
-    times, owner = _expanded(declared)
-    changes = _regimen_changes(given)
+    times, owner = single_doses(declared)
+    changes = regimen_changes(given)
     drawn = []
     for index, level in enumerate(case.levels):
         time = clock.hours(level.time)
         position = int(np.searchsorted(times, time - SAME_INSTANT_H)) - 1
         since = time - float(times[position]) if position >= 0 else None
-        interval = _interval_after(declared, times, owner, position) if position >= 0 else None
+        interval = interval_after(declared, times, owner, position) if position >= 0 else None
         epoch = int(np.searchsorted(changes, time - SAME_INSTANT_H))
         why = _why_unused(model, time, now_h, since, interval)
         drawn.append(DrawnLevel(index, level, time, since, interval, epoch, why))
     return tuple(drawn)
-
-
-def _regimen_changes(given: Runs) -> np.ndarray:
-    """Times (h) at which the dosing changed: where a run starts that neither interleaves with nor resumes another."""
-    first, last = given.start_h, _last(given)
-    changes: list[float] = []
-    order = np.argsort(first, kind="stable")
-    for place, run in enumerate(order):
-        interleaves = any(first[other] < first[run] < last[other] for other in order if other != run)
-        before = order[place - 1] if place else None
-        resumes = before is not None and (
-            given.dose_mg[before] == given.dose_mg[run]
-            and abs(given.every_h[before] - given.every_h[run]) <= SAME_INSTANT_H
-        )
-        if not interleaves and not resumes:
-            changes.append(float(first[run]))
-    return np.array(changes)
 
 
 def _why_unused(
@@ -266,55 +182,6 @@ def _why_unused(
     if since + SAME_INSTANT_H < model.earliest_sample_fraction * interval:
         return "too_early"
     return None
-
-
-def _dosing(given: Runs, declared: Runs, now_h: float) -> Dosing:
-    times, owner = _expanded(given)
-    if not len(times):
-        return Dosing(None, None, None, now_h, None, False)
-    last = float(times[-1])
-    all_times, all_owner = _expanded(declared)
-    position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
-    interval = _interval_after(declared, all_times, all_owner, position)
-    regimen = _covering_regimen(declared, int(all_owner[position]), last)
-    interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
-    # without a regular regimen, what was given in the day that ends with the last dose is nearest to mg per day
-    daily = (
-        regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
-    )
-    due = last + interval
-    while due < now_h - SAME_INSTANT_H and not interrupted:
-        due += interval
-    since = float(_regimen_changes(given)[-1])
-    return Dosing(None if interrupted else regimen, since, last, max(due, now_h), daily, interrupted)
-
-
-def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:
-    """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular."""
-    if math.isnan(float(declared.every_h[main])):
-        return None
-    first, last, every = declared.start_h, _last(declared), float(declared.every_h[main])
-    together = [
-        run
-        for run in range(len(declared.count))
-        if run == main
-        or (
-            not math.isnan(float(declared.every_h[run]))
-            and first[run] <= last_h
-            and last[run] > first[main]
-            and last[run] + declared.every_h[run] > last_h + SAME_INSTANT_H
-        )
-    ]
-    if any(abs(declared.every_h[run] - every) > SAME_INSTANT_H for run in together):
-        return None
-    phase = {run: float((first[run] - first[main]) % every) for run in together}
-    # rounding may put a phase of zero just below the interval
-    phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
-    ordered = sorted(together, key=lambda run: phase[run])
-    step = every / len(ordered)
-    if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
-        return None
-    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in ordered), every_h=step)
 
 
 def _covariate_pieces(

@@ -16,7 +16,9 @@ from tdm.model import PopulationModel
 from tdm.option import Troughs
 from tdm.protocol import LabelRules, Protocol
 from tdm.regimen import Regimen
-from tdm.review import review_case, review_decision, review_fit
+from tdm.review_case import review_case
+from tdm.review_decision import review_decision
+from tdm.review_fit import review_fit
 from tdm.seeds import load_defaults, load_label, load_model, load_protocol, protocol_ids
 
 

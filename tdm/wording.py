@@ -37,3 +37,10 @@ def product_in_words(product: Product) -> str:
         return f"the solution in steps of {product.step_mg:g} mg"
     assert product.strengths_mg is not None  # a product has one form
     return "whole tablets of " + ", ".join(f"{strength:g}" for strength in product.strengths_mg) + " mg"
+
+
+def range_in_words(low: float | None, high: float | None, unit: str) -> str:
+    """Return a range with one end or two as text, in `unit`."""
+    if low is None:
+        return f"up to {high:g} {unit}"
+    return f"from {low:g} {unit}" if high is None else f"{low:g} to {high:g} {unit}"

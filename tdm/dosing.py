@@ -1,0 +1,162 @@
+"""The doses of a case: runs, single doses, intervals, and the regimen that covers a time.
+
+The clinical reading of a dosing history: which doses form a run, what interval follows a dose, when the dosing changed,
+what goes on at a time and when the next dose is due. Times are hours on the case's clock, doses mg.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tdm.case import Case
+from tdm.clock import Clock
+from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
+from tdm.regimen import Regimen
+
+# Design rules.
+# Dosing is interrupted when no dose was given for this many intervals.
+INTERRUPTED_AFTER_INTERVALS = 2.0
+# The interval that is taken where a single dose states none.
+USUAL_INTERVAL_H = 24.0
+
+
+@dataclass(frozen=True)
+class Dosing:
+    """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
+
+    After an interruption there is no regimen, and `daily_dose_mg` is that of the last one.
+    """
+
+    regimen: Regimen | None
+    since_h: float | None
+    last_dose_h: float | None
+    next_due_h: float
+    daily_dose_mg: float | None
+    interrupted: bool
+
+
+def declared_runs(case: Case, clock: Clock) -> Runs:
+    """Return all doses of a case (h, mg), given and planned, with equal single doses gathered into runs."""
+    count = len(case.doses)
+    runs = Runs(
+        np.zeros(count, dtype=np.intp),
+        np.array([clock.hours(dose.time) for dose in case.doses], dtype=float),
+        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in case.doses], dtype=float),
+        np.array([float(dose.times) for dose in case.doses], dtype=float),
+        np.array([dose.dose_mg for dose in case.doses], dtype=float),
+    )
+    return merge_equal_doses(runs)
+
+
+def last_dose_h(runs: Runs) -> np.ndarray:
+    """Return the time of the last dose of each run, h, shape (runs,)."""
+    return np.asarray(runs.start_h + np.where(runs.count > 1.0, runs.every_h, 0.0) * (runs.count - 1.0))
+
+
+def given_until(declared: Runs, now_h: float) -> tuple[Runs, int]:
+    """Return the doses (h, mg) up to `now_h`, and the number of those after it."""
+    begun = declared.start_h <= now_h + SAME_INSTANT_H
+    runs = declared.where(begun)
+    every = np.where(runs.count > 1.0, runs.every_h, 1.0)
+    until_now = np.floor((now_h - runs.start_h + SAME_INSTANT_H) / every) + 1.0
+    count = np.minimum(runs.count, until_now)
+    planned = int(declared.count.sum() - count.sum())
+    return Runs(runs.patient, runs.start_h, runs.every_h, count, runs.dose_mg), planned
+
+
+def single_doses(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Return time (h) and run (an index) of every single dose, in order of time."""
+    count = runs.count.astype(np.intp)
+    run = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+    time = runs.start_h[run] + np.where(number > 0, runs.every_h[run], 0.0) * number
+    order = np.argsort(time, kind="stable")
+    return time[order], run[order]
+
+
+def interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
+    """Return the dosing interval (h) that follows a dose: to the next dose that is due, by its own run or another's."""
+    time, run = float(times[position]), int(owner[position])
+    due = [float(times[position + 1])] if position + 1 < len(times) else []
+    first, last = runs.start_h, last_dose_h(runs)
+    for other in range(len(runs.count)):
+        every = float(runs.every_h[other])
+        if math.isnan(every):
+            continue
+        interleaved = other == run or (first[other] < time and last[other] > first[run])
+        if interleaved and first[other] <= time + SAME_INSTANT_H:
+            steps = math.floor((time - first[other] + SAME_INSTANT_H) / every) + 1
+            due.append(float(first[other]) + steps * every)
+    if due:
+        return min(due) - time
+    return float(times[position] - times[position - 1]) if position else USUAL_INTERVAL_H
+
+
+def regimen_changes(given: Runs) -> np.ndarray:
+    """Return the times (h) at which the dosing changed: where a run starts that neither interleaves with nor resumes another."""
+    first, last = given.start_h, last_dose_h(given)
+    changes: list[float] = []
+    order = np.argsort(first, kind="stable")
+    for place, run in enumerate(order):
+        interleaves = any(first[other] < first[run] < last[other] for other in order if other != run)
+        before = order[place - 1] if place else None
+        resumes = before is not None and (
+            given.dose_mg[before] == given.dose_mg[run]
+            and abs(given.every_h[before] - given.every_h[run]) <= SAME_INSTANT_H
+        )
+        if not interleaves and not resumes:
+            changes.append(float(first[run]))
+    return np.array(changes)
+
+
+def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
+    """Return the dosing (h, mg) that covers `now_h`, from the doses given and those declared."""
+    times, owner = single_doses(given)
+    if not len(times):
+        return Dosing(None, None, None, now_h, None, False)
+    last = float(times[-1])
+    all_times, all_owner = single_doses(declared)
+    position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
+    interval = interval_after(declared, all_times, all_owner, position)
+    regimen = _covering_regimen(declared, int(all_owner[position]), last)
+    interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
+    # without a regular regimen, what was given in the day that ends with the last dose is nearest to mg per day
+    daily = (
+        regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
+    )
+    due = last + interval
+    while due < now_h - SAME_INSTANT_H and not interrupted:
+        due += interval
+    since = float(regimen_changes(given)[-1])
+    return Dosing(None if interrupted else regimen, since, last, max(due, now_h), daily, interrupted)
+
+
+def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:
+    """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular."""
+    if math.isnan(float(declared.every_h[main])):
+        return None
+    first, last, every = declared.start_h, last_dose_h(declared), float(declared.every_h[main])
+    together = [
+        run
+        for run in range(len(declared.count))
+        if run == main
+        or (
+            not math.isnan(float(declared.every_h[run]))
+            and first[run] <= last_h
+            and last[run] > first[main]
+            and last[run] + declared.every_h[run] > last_h + SAME_INSTANT_H
+        )
+    ]
+    if any(abs(declared.every_h[run] - every) > SAME_INSTANT_H for run in together):
+        return None
+    phase = {run: float((first[run] - first[main]) % every) for run in together}
+    # rounding may put a phase of zero just below the interval
+    phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
+    ordered = sorted(together, key=lambda run: phase[run])
+    step = every / len(ordered)
+    if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
+        return None
+    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in ordered), every_h=step)

@@ -1,0 +1,129 @@
+"""What is doubtful about a case before any estimation: each check raises findings of the catalogue.
+
+Every threshold here is a design rule, unless it is read from a model, a protocol or the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tdm.assay import is_immunoassay
+from tdm.case import Case
+from tdm.findings import Finding, finding
+from tdm.history import History
+from tdm.model import PopulationModel
+from tdm.protocol import LabelRules, Protocol
+from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
+from tdm.wording import range_in_words, when
+
+# At 34 % the recovery to 38 % would raise the level by a tenth under mao-2024: (38/34)^0.901 = 1.105.
+LOW_HEMATOCRIT_PERCENT = 34.0
+
+
+def review_case(
+    case: Case, history: History, model: PopulationModel, protocol: Protocol, label: LabelRules
+) -> list[Finding]:
+    """Return the findings on a case before any estimation; sentences carry their units."""
+    return [
+        *_limits(history, model),
+        *_population(case, model, protocol),
+        *_unused_levels(history, model),
+        *_troughs(history),
+        *_assays(history, label),
+        *_comedications(case, model),
+        *_dosing(history),
+        *_hematocrit(case, history),
+    ]
+
+
+def _limits(history: History, model: PopulationModel) -> Iterator[Finding]:
+    for unstudied in history.unstudied:
+        quantity = NUMERIC_COVARIATES[unstudied.limit.of]
+        yield finding(
+            "outside_soft_limit",
+            quantity=quantity.words,
+            value=f"{unstudied.value:g} {quantity.unit}",
+            model=model.id,
+            studied=range_in_words(unstudied.limit.soft_low, unstudied.limit.soft_high, quantity.unit),
+            source=unstudied.limit.source or None,
+        )
+
+
+def _population(case: Case, model: PopulationModel, protocol: Protocol) -> Iterator[Finding]:
+    if model.population is not None and model.population.borrowed_from:
+        yield finding("prior_borrowed", model=model.id, disease=model.population.borrowed_from)
+    people = protocol.population
+    if not people.admits_age(case.patient.age_years):
+        ages = range_in_words(people.age_low_years, people.age_high_years, "years")
+        yield finding(
+            "patient_outside_protocol", protocol=protocol.id, ages=ages, age=f"{case.patient.age_years:g} years"
+        )
+
+
+def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding]:
+    for drawn in history.levels:
+        time = when(history.clock, drawn.time_h)
+        if drawn.why_unused == "before_first_dose":
+            yield finding("level_before_first_dose", time=time)
+        elif drawn.why_unused == "in_future":
+            yield finding("level_in_future", time=time)
+        elif drawn.why_unused == "too_early":
+            assert drawn.interval_h is not None  # there was a dose
+            earliest = f"{model.earliest_sample_fraction * drawn.interval_h:.3g} h"
+            yield finding(
+                "unexplained_level", time=time, since=f"{drawn.since_dose_h:.3g} h", model=model.id, earliest=earliest
+            )
+
+
+def _troughs(history: History) -> Iterator[Finding]:
+    for drawn in history.used:
+        if not drawn.is_trough:
+            yield finding(
+                "not_a_trough",
+                time=when(history.clock, drawn.time_h),
+                since=f"{drawn.since_dose_h:.3g} h",
+                interval=f"{drawn.interval_h:g} h",
+            )
+
+
+def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
+    low, high = label.number("cmia_bias_low_percent"), label.number("cmia_bias_high_percent")
+    for drawn in history.used:
+        time = when(history.clock, drawn.time_h)
+        immunoassay = is_immunoassay(drawn.level.assay) if drawn.level.assay else None
+        if immunoassay is None:
+            yield finding("assay_unknown", time=time)
+        elif immunoassay:
+            yield finding("immunoassay", time=time, bias=f"Architect CMIA by {low:g} to {high:g} %")
+
+
+def _comedications(case: Case, model: PopulationModel) -> Iterator[Finding]:
+    names = [drug.name for drug in case.comedications if drug.name.strip().lower() not in modelled_comedications(model)]
+    if names:
+        yield finding("comedication_not_modelled", names=", ".join(names))
+
+
+def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
+    """Return the names (lower case, no unit) of the comedications that are covariates of a model."""
+    return tuple(name for name in COMEDICATION_COVARIATES if name in model.covariates_used)
+
+
+def _dosing(history: History) -> Iterator[Finding]:
+    dosing = history.dosing
+    if dosing.interrupted and dosing.last_dose_h is not None:
+        yield finding("dosing_interrupted", gap=f"{(history.now_h - dosing.last_dose_h) / 24.0:.3g} days")
+    elif dosing.last_dose_h is not None and dosing.regimen is None:
+        yield finding("current_regimen_unknown")
+    if history.planned_doses:
+        yield finding("planned_doses", count=str(history.planned_doses))
+    if history.late_changes:
+        yield finding("later_covariates")
+
+
+def _hematocrit(case: Case, history: History) -> Iterator[Finding]:
+    value = case.patient.hematocrit_percent
+    for change in case.covariates:
+        if change.hematocrit_percent is not None and history.clock.hours(change.time) <= history.now_h:
+            value = change.hematocrit_percent
+    if value is not None and value < LOW_HEMATOCRIT_PERCENT:
+        yield finding("low_hematocrit", hematocrit=f"{value:g} %")
