@@ -96,7 +96,7 @@ def interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: i
 
 
 def regimen_changes(given: Runs) -> np.ndarray:
-    """Return the times (h) at which the dosing changed: where a run starts that neither interleaves with nor resumes another."""
+    """Return the times (h) at which the dosing changed: starts of runs that neither interleave with nor resume another."""
     first, last = given.start_h, last_dose_h(given)
     changes: list[float] = []
     order = np.argsort(first, kind="stable")

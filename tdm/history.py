@@ -1,7 +1,7 @@
 """What a case says against a model: which doses were given, which levels count, which covariates hold when.
 
-What is a trough, which levels are fitted, which covariates are assumed, which limits hold. Times are hours on the case's
-clock.
+What is a trough, which levels are fitted, which covariates are assumed, which limits hold. Times are hours on the
+case's clock.
 """
 
 from __future__ import annotations
