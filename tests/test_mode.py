@@ -1,0 +1,437 @@
+"""The mode of the random effects: other programs' estimates, the objective, certificates and the global optimum.
+
+Sources of the expected values: the estimates of mapbayr, posologyr and Tucuxi in `tests/data/map_cases.json`;
+`tests.oracles.plain`, which writes the objective dose by dose, differentiates by complex steps and finds all minima by
+brute force; expectations over simulated observations by Gauss-Hermite quadrature. All random numbers are seeded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tdm
+from tdm import mode
+from tdm.course import Runs, lay_out
+from tdm.estimate import cohort_of
+from tdm.history import read_history
+from tdm.likelihood import Cohort, ResidualError, Variability, objective, objective_with_slopes, predictions
+from tdm.mode import Modes, NotConverged, fit
+from tdm.model import PopulationModel
+from tests.oracles import cases, plain
+
+Floats = NDArray[np.float64]
+Json = dict[str, Any]
+
+REFERENCE = json.loads((Path(__file__).parent / "data" / "map_cases.json").read_text("utf-8"))
+REFERENCE_IDS = [entry["id"] for entry in REFERENCE]
+MAPBAYR_ETA = 1e-6
+OTHERS_ETA = 2e-5
+"""posologyr and Tucuxi stop earlier: they agree with mapbayr to about this."""
+MAPBAYR_CURVATURE = 2e-4
+"""Relative to the largest entry: mapbayr differentiates a numerical solution of the model."""
+RANDOM_CASES = 200
+PATIENTS = 300
+"""Patients fitted together and one by one, with and without a random effect on ka."""
+HARSH_DESIGNS = 240
+MILDER_DESIGNS = 60
+CLOSE_SECOND = 6.0
+"""A second optimum within this of the objective has more than a twentieth of the first one's density."""
+
+
+def read(case: Json) -> tdm.Case:
+    """A case of the oracles through the strict door, which wants a protocol; the question asked does not matter."""
+    return tdm.read_case({"protocol": "itp-2024-adult", **{k: v for k, v in case.items() if k != "target"}})
+
+
+def cohort_from(case: Json) -> Cohort:
+    """A case as estimation sees it."""
+    parsed = read(case)
+    assert isinstance(parsed.model, PopulationModel)
+    return cohort_of(parsed.model, read_history(parsed, parsed.model))
+
+
+@cache
+def random_cases() -> list[tuple[str, Json, Cohort, plain.Problem]]:
+    """The oracles' random cases: name, case, as a cohort and in plain arrays."""
+    return [
+        (each.name, each.case, cohort_from(each.case), plain.problem(each.case))
+        for each in cases.random_cases(RANDOM_CASES)
+    ]
+
+
+def random_etas(problem: plain.Problem, count: int, seed: list[int]) -> Floats:
+    """Random effects of 1.5 times the prior's spread, shape (count, d)."""
+    white = np.random.default_rng(seed).standard_normal((count, len(problem.names)))
+    return np.asarray(1.5 * white @ problem.omega_root.T)
+
+
+# Other programs
+
+
+@pytest.mark.parametrize("entry", REFERENCE, ids=REFERENCE_IDS)
+def test_mode_agrees_with_other_programs(entry: Json) -> None:
+    """Expected: the estimates of mapbayr (1e-6), posologyr and Tucuxi (2e-5) in `tests/data/map_cases.json`."""
+    eta = tdm.estimate(read(cases.from_reference(entry))).eta
+    for program, expected in entry["eta"].items():
+        tolerance = MAPBAYR_ETA if program == "mapbayr" else OTHERS_ETA
+        assert eta.keys() == expected.keys()
+        for name in eta:
+            assert abs(eta[name] - expected[name]) <= tolerance, f"{program}, {name}"
+
+
+@pytest.mark.parametrize("entry", REFERENCE, ids=REFERENCE_IDS)
+def test_curvature_agrees_with_mapbayr(entry: Json) -> None:
+    """Expected: the inverse of the covariance that mapbayr reports."""
+    found = fit(cohort_from(cases.from_reference(entry))).hessian[0]
+    expected = np.linalg.inv(np.array(entry["covariance_mapbayr"]))
+    assert np.abs(found - expected).max() <= MAPBAYR_CURVATURE * np.abs(expected).max()
+
+
+# The objective and its derivatives
+
+
+def test_objective() -> None:
+    """At ten random points of each random case, all residual errors and censored levels: 1e-9.
+
+    Expected: `tests.oracles.plain.objective_at`.
+    """
+    for index, (name, _, cohort, problem) in enumerate(random_cases()):
+        etas = random_etas(problem, 10, [1, index])
+        found = objective(cohort, etas[:, None, :])[:, 0]
+        for value, eta in zip(found, etas, strict=True):
+            expected = float(plain.objective_at(problem, eta))
+            assert abs(value - expected) <= 1e-9 * max(1.0, abs(expected)), name
+
+
+def test_gradient() -> None:
+    """At five random points of each random case: 1e-9 of the largest slope.
+
+    Expected: `tests.oracles.plain.gradient_at` (complex steps).
+    """
+    for index, (name, _, cohort, problem) in enumerate(random_cases()):
+        for eta in random_etas(problem, 5, [2, index]):
+            value, gradient, _ = objective_with_slopes(cohort, eta[None])
+            expected = plain.gradient_at(problem, eta)
+            assert np.abs(gradient[0] - expected).max() <= 1e-9 * max(1.0, np.abs(expected).max()), name
+            assert value[0] == pytest.approx(float(plain.objective_at(problem, eta)), rel=1e-9, abs=1e-9)
+
+
+def test_covariance_is_the_inverse_of_the_expected_information() -> None:
+    """The information of what could be observed at the mode, all residual errors, no level censored: 1e-9.
+
+    Expected: the mean square of the score over observations, by Gauss-Hermite quadrature with 40 nodes.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    kinds = set()
+    for name, _, cohort, problem in random_cases()[:60]:
+        if np.any(problem.censored):
+            continue
+        modes = fit(cohort)
+        eta = modes.eta[0]
+        prior = 2.0 * problem.omega_inverse @ eta
+        information = problem.omega_inverse.copy()
+        predicted = plain.predictions(problem, eta)
+        sd = plain.residual_sd(problem.residual, predicted)
+        log_normal = problem.residual["kind"] == "log-normal"
+        # the levels are independent: one quadrature moves all of them, and each is scored alone
+        for level in range(len(predicted)):
+            one = replace(
+                problem, elapsed_h=problem.elapsed_h[[level]], censored=np.zeros(1, dtype=bool), level_ng_ml=np.ones(1)
+            )
+            for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+                noise = sd[level] * node
+                seen = predicted[level] * np.exp(noise) if log_normal else predicted[level] + noise
+                score = -0.5 * (plain.gradient_at(replace(one, level_ng_ml=np.array([seen])), eta) - prior)
+                information += weight * np.outer(score, score)
+        kinds.add(problem.residual["kind"])
+        expected = np.linalg.inv(information)
+        assert np.abs(modes.covariance[0] - expected).max() <= 1e-9 * np.abs(expected).max(), name
+    assert kinds == set(cases.RESIDUAL_KINDS)
+
+
+# Certificates
+
+
+def test_every_mode_is_a_minimum() -> None:
+    """Modes of 200 random cases: no slope left (Newton decrement 1e-7 SD of the estimate) and positive curvature.
+
+    Expected: derivatives by `tests.oracles.plain`.
+    """
+    for name, _, cohort, problem in random_cases():
+        modes = fit(cohort)
+        gradient, hessian = plain.gradient_at(problem, modes.eta[0]), plain.hessian_at(problem, modes.eta[0])
+        assert np.linalg.eigvalsh(hessian)[0] > 0.0, name
+        assert np.sqrt(0.5 * gradient @ np.linalg.solve(hessian, gradient)) <= 1e-7, name
+        assert modes.objective[0] == pytest.approx(float(plain.objective_at(problem, modes.eta[0])), abs=1e-9, rel=1e-9)
+
+
+def test_hessian_at_the_mode() -> None:
+    """Half the objective's Hessian at the modes of 200 random cases: 1e-4 of its largest entry.
+
+    Expected: `tests.oracles.plain.hessian_at` (central differences of complex-step gradients).
+    """
+    for name, _, cohort, problem in random_cases():
+        modes = fit(cohort)
+        expected = 0.5 * plain.hessian_at(problem, modes.eta[0])
+        assert np.abs(modes.hessian[0] - expected).max() <= 1e-4 * np.abs(expected).max(), name
+
+
+def test_without_levels_the_mode_is_the_population() -> None:
+    """Nothing measured: eta is 0, the covariance omega, the objective 0."""
+    _, case, _, problem = random_cases()[0]
+    modes = fit(cohort_from({**case, "levels": []}))
+    np.testing.assert_allclose(modes.eta, 0.0, atol=1e-12)
+    np.testing.assert_allclose(modes.covariance[0], np.linalg.inv(problem.omega_inverse), rtol=1e-12)
+    np.testing.assert_allclose(modes.objective, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("MOST_NEWTON_STEPS", 0), ("MOST_NEWTON_STEPS", 1), ("CERTIFIED_DECREMENT", -1.0)]
+)
+def test_a_mode_that_is_not_reached_is_refused(setting: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too few steps, or a decrement that no arithmetic reaches, there is no estimate but `NotConverged`."""
+    cohort = cohort_from(cases.from_reference(REFERENCE[0]))
+    assert np.isfinite(fit(cohort).objective[0])
+    monkeypatch.setattr(mode, setting, value)
+    with pytest.raises(NotConverged):
+        fit(cohort)
+
+
+def test_one_failure_among_many_is_refused() -> None:
+    """No patient of a cohort is returned uncertified because the others are certified."""
+    cohort = together(random_patients(20, ("cl", "v"), seed=5), ("cl", "v"))
+    seen = np.where(np.arange(len(cohort.level_ng_ml)) == 7, np.nan, cohort.level_ng_ml)
+    with pytest.raises(NotConverged, match="1 patient"):
+        fit(replace(cohort, level_ng_ml=seen))
+
+
+def test_an_objective_without_a_number_is_refused() -> None:
+    """A level drawn before the first dose under a proportional error: nowhere is the objective a number."""
+    course = lay_out(
+        Runs(np.zeros(1, dtype=np.intp), np.zeros(1), np.full(1, 24.0), np.full(1, 9.0), np.ones(1)),
+        np.zeros(1, dtype=np.intp),
+        np.full(1, -5.0),
+        np.zeros(0, dtype=np.intp),
+        np.zeros(0),
+        1,
+    )
+    vary = Variability(np.diag([0.1, 0.2]), ("cl", "v"))
+    error = ResidualError(proportional=0.2)
+    cohort = Cohort(course, np.log([[8.0, 300.0, 0.7]]), np.full(1, 4.0), np.zeros(1, dtype=bool), error, vary)
+    with pytest.raises(NotConverged):
+        fit(cohort)
+
+
+def test_a_saddle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start at which the slope vanishes and the curvature is negative is no mode.
+
+    The objective is replaced by (x^2 - 1)^2 + y^2 along two random effects, with a saddle at the start.
+    """
+
+    def double_well(_: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Objective, gradient and information."""
+        x, y = eta[..., 0], eta[..., 1]
+        gradient = np.stack([4.0 * x * (x**2 - 1.0), 2.0 * y], axis=-1)
+        return (x**2 - 1.0) ** 2 + y**2, gradient, np.broadcast_to(np.eye(2), (*x.shape, 2, 2)).copy()
+
+    cohort = cohort_from(cases.from_reference(REFERENCE[0]))
+    monkeypatch.setattr(mode, "objective_with_slopes", double_well)
+    with pytest.raises(NotConverged):
+        fit(cohort)
+
+
+# Many patients at once
+
+
+@dataclass(frozen=True)
+class Treated:
+    """One patient: runs of doses (start in h, interval in h, count, mg), changes (h), ln typical values, levels."""
+
+    runs: list[tuple[float, float, float, float]]
+    changes: list[float]
+    ln_typical: Floats
+    time_h: Floats
+    level_ng_ml: Floats
+    censored: NDArray[np.bool_]
+
+
+RESIDUAL = ResidualError(proportional=0.15, additive_ng_ml=0.4)
+OMEGAS = {
+    ("cl", "v"): np.array([[0.16, 0.06], [0.06, 0.25]]),
+    ("cl", "v", "ka"): np.array([[0.16, 0.06, 0.0], [0.06, 0.25, 0.0], [0.0, 0.0, 0.36]]),
+}
+
+
+def together(patients: list[Treated], of: tuple[Any, ...]) -> Cohort:
+    """Patients as one cohort with a common omega and residual error."""
+    runs = [(i, *run) for i, patient in enumerate(patients) for run in patient.runs]
+    owner, start, every, count, dose = (np.array(column) for column in zip(*runs, strict=True))
+    changes = [(i, time) for i, patient in enumerate(patients) for time in patient.changes]
+    course = lay_out(
+        Runs(owner, start, every, count, dose),
+        np.concatenate([np.full(len(patient.time_h), i) for i, patient in enumerate(patients)]),
+        np.concatenate([patient.time_h for patient in patients]),
+        np.array([i for i, _ in changes], dtype=np.intp),
+        np.array([time for _, time in changes], dtype=float),
+        len(patients),
+    )
+    return Cohort(
+        course,
+        np.concatenate([patient.ln_typical for patient in patients]),
+        np.concatenate([patient.level_ng_ml for patient in patients]),
+        np.concatenate([patient.censored for patient in patients]),
+        RESIDUAL,
+        Variability(OMEGAS[of], of),
+    )
+
+
+def random_patients(size: int, of: tuple[Any, ...], seed: int) -> list[Treated]:
+    """Patients with one to three runs, up to two changes and one to six levels; every fifth has levels in conflict."""
+    rng = np.random.default_rng(seed)
+    patients: list[Treated] = []
+    for index in range(size):
+        runs, start = [], float(rng.choice([0.0, -48.0]))
+        for _ in range(rng.integers(1, 4)):
+            every, count = float(rng.choice([12.0, 24.0])), float(rng.integers(2, 25))
+            runs.append((start, every, count, float(rng.choice([0.5, 1.0, 2.0, 4.0]))))
+            start += every * count
+        changes = np.sort(rng.uniform(runs[0][0], start, rng.integers(0, 3)))
+        base = np.log([rng.uniform(4.0, 20.0), rng.uniform(100.0, 800.0), rng.uniform(0.3, 2.0)])
+        ln_typical = base + np.vstack([np.zeros(3), rng.normal(0.0, 0.2, (len(changes), 3))])
+        times = np.sort(rng.uniform(runs[0][0] + 20.0, start + 30.0, rng.integers(1, 7)))
+        unseen = Treated(runs, list(changes), ln_typical, times, np.ones(len(times)), np.zeros(len(times), dtype=bool))
+        eta = np.linalg.cholesky(OMEGAS[of]) @ rng.standard_normal(len(of))
+        level = predictions(together([unseen], of), eta[None]) * np.exp(rng.normal(0.0, 0.2, len(times)))
+        if index % 5 == 0:
+            level[rng.integers(len(level))] *= rng.choice([0.2, 5.0])
+        censored = level < 1.0
+        patients.append(replace(unseen, level_ng_ml=np.where(censored, 1.0, level), censored=censored))
+    return patients
+
+
+def same_modes(one: Modes, other: Modes, row: int) -> None:
+    """A row of one fit is the single patient of another: eta, objective and second optimum 1e-8, covariance 1e-6."""
+    for name, tolerance in (("eta", 1e-8), ("objective", 1e-8), ("second_eta", 1e-7), ("second_objective", 1e-8)):
+        np.testing.assert_allclose(
+            getattr(one, name)[row], getattr(other, name)[0], rtol=1e-12, atol=tolerance, err_msg=f"{name}, {row}"
+        )
+    np.testing.assert_allclose(one.covariance[row], other.covariance[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("of", list(OMEGAS), ids="-".join)
+def test_many_patients_are_as_one_by_one(of: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 patients fitted in groups of 128, and each laid out and fitted alone: 1e-8 in eta and objective."""
+    patients = random_patients(PATIENTS, of, seed=6)
+    monkeypatch.setattr(mode, "GROUP", 128)
+    modes = fit(together(patients, of))
+    assert modes.eta.shape == (PATIENTS, len(of))
+    for row, patient in enumerate(patients):
+        same_modes(modes, fit(together([patient], of)), row)
+
+
+# The global optimum
+
+
+def harsh_design(index: int) -> Json:
+    """A case made for more than one optimum.
+
+    Wide priors (SD 0.4 to 1.2), absorption from slow to fast and for every third case random, few levels in the
+    absorption phase and later, wrong by factors of up to exp(0.2), exp(0.5) or exp(0.9) at one SD; some censored.
+    """
+    rng = np.random.default_rng([3, index])
+    names = ["cl", "v", "ka"] if index % 3 == 2 else ["cl", "v"]
+    while True:
+        cl, v, ka = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((2, 25), (50, 1000), (0.08, 2)))
+        sd = rng.uniform(0.4, 1.2, len(names))
+        correlation = np.eye(len(names))
+        correlation[0, 1] = correlation[1, 0] = rng.choice([0.0, 0.0, 0.5, -0.5, 0.8])
+        fraction, additive = float(rng.uniform(0.08, 0.3)), float(rng.uniform(0.3, 1.5))
+        residual: Json = {
+            "proportional": {"proportional": fraction},
+            "additive": {"additive_ng_ml": additive},
+            "combined": {"proportional": fraction, "additive_ng_ml": additive},
+            "log-normal": {"sd": fraction},
+        }
+        kind = str(rng.choice(list(residual)))
+        count = int(rng.integers(1, 5) if rng.random() < 0.5 else rng.integers(6, 30))
+        wanted, first_day = int(rng.integers(2, 6)), max(0, count - 3) if rng.random() < 0.5 else 0
+        times: set[float] = set()
+        while len(times) < wanted:
+            hours = rng.choice([0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 23.5, 24.0, 36.0, 60.0])
+            times.add(24.0 * int(rng.integers(first_day, count)) + float(hours))
+        parameters = {"cl": (cl, "L/h"), "v": (v, "L"), "ka": (ka, "1/h")}
+        case: Json = {
+            "patient": {"weight_kg": 70, "age_years": 40},
+            "model": {
+                "id": f"harsh-{index:03d}",
+                "parameters": {name: {"value": value, "unit": unit} for name, (value, unit) in parameters.items()},
+                "omega": {"of": names, "covariance": (correlation * np.outer(sd, sd)).tolist()},
+                "residual": {"kind": kind, **residual[kind]},
+            },
+            "doses": [
+                {"time": 0.0, "dose_mg": float(rng.choice([1.0, 2.0, 4.0, 6.0])), "every_h": 24.0, "count": count}
+            ],
+            "levels": [{"time": time, "level_ng_ml": 1.0} for time in sorted(times)],
+        }
+        problem = plain.problem(case)
+        true = plain.predictions(problem, problem.omega_root @ rng.standard_normal(len(names)))
+        level = true * np.exp(rng.normal(0.0, rng.choice([0.2, 0.5, 0.9]), wanted))
+        censored = rng.random(wanted) < 0.1
+        plausible = level.min() > 0.1 and level.max() < 180.0 and 1.0 < np.log(2.0) * v / cl < 500.0
+        if plausible and not censored.all():
+            case["levels"] = [
+                {"time": time, "below_ng_ml": max(float(value), 0.5)}
+                if low
+                else {"time": time, "level_ng_ml": float(value)}
+                for time, value, low in zip(sorted(times), level, censored, strict=True)
+            ]
+            return case
+
+
+@pytest.fixture
+def thinner_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the oracle scan at half its density and start at half as many random points; no best optimum is lost."""
+    monkeypatch.setattr(plain, "SCAN_POINTS", {1: 141, 2: 21, 3: 9})
+    monkeypatch.setattr(plain, "RANDOM_STARTS", 6)
+
+
+@pytest.mark.usefixtures("thinner_scan")
+def test_the_optimum_is_the_global_one() -> None:
+    """On 300 designs, most of them harsh: the best of all minima in 99 %, and a second one reported when it matters.
+
+    Expected: `tests.oracles.plain.global_mode`, minima from a grid over seven prior SD and from random points.
+    """
+    designs = [each.case for each in cases.random_cases(MILDER_DESIGNS)]
+    designs += [harsh_design(index) for index in range(HARSH_DESIGNS)]
+    missed, several, close, reported, invented = [], 0, 0, 0, []
+    for index, case in enumerate(designs):
+        minima = plain.global_mode(case)
+        found = tdm.estimate(read(case)).modes
+        best = minima[0].objective
+        if found.objective[0] > best + 1e-6 * max(1.0, abs(best)):
+            missed.append(index)
+        several += len(minima) > 1
+        second = float(found.second_objective[0])
+        if len(minima) > 1 and minima[1].objective < best + CLOSE_SECOND:
+            close += 1
+            reported += np.isfinite(second)
+        known = [abs(second - each.objective) <= 1e-6 * max(1.0, abs(second)) for each in minima]
+        if np.isfinite(second) and not any(known):
+            invented.append(index)
+    report = (
+        f"{len(designs)} designs, {several} with several optima, {close} of them with a close second, "
+        f"{reported} of these reported; global optimum missed in {missed}, seconds that are none in {invented}"
+    )
+    print(report)
+    assert len(missed) <= 0.01 * len(designs), report
+    assert not invented, report
+    assert 0.05 * len(designs) <= several <= 0.3 * len(designs), report
+    assert 0.4 <= reported / close <= 1.0, report
