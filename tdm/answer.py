@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tdm.clock import Time
+from tdm.clock import AnswerTime
 from tdm.findings import Finding
 from tdm.regimen import Regimen
 
@@ -45,7 +45,7 @@ class AnswerOption(_Noun):
     """A regimen with its predicted steady-state trough (ng/mL), mg per day and chances; null without a window."""
 
     regimen: Regimen
-    start_at: Time
+    start_at: AnswerTime
     daily_dose_mg: Rounded
     trough_ng_ml: Spread
     probability: Probability | None
@@ -57,8 +57,8 @@ class AnswerOption(_Noun):
 class Until(_Noun):
     """When the concentration is down to the upper limit: for half and for 95 % of the posterior."""
 
-    median: Time
-    p95: Time
+    median: AnswerTime
+    p95: AnswerTime
 
 
 class HoldAnswer(_Noun):
@@ -108,7 +108,7 @@ class IndividualAnswer(_Noun):
 class LevelFit(_Noun):
     """A level against the model, ng/mL; the weighted residual (no unit) is null where censored or not used."""
 
-    time: Time
+    time: AnswerTime
     observed_ng_ml: Rounded | None
     below_ng_ml: Rounded | None
     population_ng_ml: Rounded
@@ -132,8 +132,8 @@ class NextLevelAnswer(_Noun):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
-    from_: Annotated[Time, Field(alias="from")]
-    to: Time
+    from_: Annotated[AnswerTime, Field(alias="from")]
+    to: AnswerTime
     reason: str
 
 
@@ -192,7 +192,7 @@ class Basis(_Noun):
 class Curve(_Noun):
     """Concentrations (ng/mL) over time: the history, and what is proposed ahead; median and 90 % interval."""
 
-    times: tuple[Time, ...]
+    times: tuple[AnswerTime, ...]
     median: tuple[Rounded, ...]
     p05: tuple[Rounded, ...]
     p95: tuple[Rounded, ...]

@@ -28,7 +28,7 @@ from tdm.decision import Decision, Offered, Question
 from tdm.estimate import Estimate, concentrations_at
 from tdm.findings import Finding
 from tdm.label_rule import Proportion, label_proportion
-from tdm.next_level import NextLevel, next_level, repeat_soon
+from tdm.next_level import NextLevel, next_level, next_trough, repeat_soon
 from tdm.option import QUANTILES
 from tdm.posterior import quantiles
 from tdm.series import Floats
@@ -78,10 +78,16 @@ def _summary(question: Question, decision: Decision, findings: tuple[Finding, ..
     now = ""
     if decision.kind not in ("start", "keep") and decision.current is not None:
         now = f"; now {percent(decision.current.within)}"
+    first = "First check adherence and repeat the level. Then: " if _low(findings) else ""
+    verb = "Resume" if decision.kind == "keep" and decision.current is None else VERBS[decision.kind]
     return (
-        f"{VERBS[decision.kind]} {chosen.option.regimen.in_words()}: {percent(chosen.within)} chance of a trough of "
+        f"{first}{verb} {chosen.option.regimen.in_words()}: {percent(chosen.within)} chance of a trough of "
         f"{question.window}{now}."
     )
+
+
+def _low(findings: tuple[Finding, ...]) -> bool:
+    return any(one.code == "check_adherence" for one in findings)
 
 
 def _option(question: Question, offered: Offered, clock: Clock, decision: Decision) -> AnswerOption:
@@ -208,6 +214,8 @@ def _next_level(
         found = repeat_soon(estimate, regimen)
     elif chosen is None:
         return None
+    elif estimate.history.levels and not estimate.history.used:
+        found = next_trough(estimate)
     else:
         found = next_level(estimate, chosen.option.regimen, question.label)
     return NextLevelAnswer(from_=clock.time(found.from_h), to=clock.time(found.to_h), reason=_why_then(found))
@@ -216,15 +224,12 @@ def _next_level(
 def _why_then(found: NextLevel) -> str:
     if found.why == "repeat_soon":
         return "a level has to be repeated within 3 to 5 days"
+    if found.why == "trough_missing":
+        return "no level could be used: measure a trough just before the next dose"
     share = percent(found.share or 0.0)
     if found.why == "near_steady_state":
-        return (
-            f"the first pre-dose time, from 7 to 14 days on, that is within 10 % of the new steady state with a "
-            f"probability of at least 95 % ({share})"
-        )
-    return (
-        f"within 10 % of the new steady state only with a probability of {share} by then; later levels will tell more"
-    )
+        return f"from 7 to 14 days on, the first pre-dose time within 10 % of the new steady state; chance {share}"
+    return f"by then within 10 % of the new steady state with a chance of only {share}; later levels will tell more"
 
 
 def _curve(question: Question, decision: Decision, clock: Clock) -> Curve:

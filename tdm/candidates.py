@@ -72,8 +72,11 @@ def is_preparable(regimen: Regimen, product: Product) -> bool:
 
 
 def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: float) -> tuple[Regimen, ...]:
-    """Return the regimens to compare (mg), up to `highest_daily_mg` a day, around a need of `need_mg` once daily."""
-    doses = preparable_doses(product, 2.0 * highest_daily_mg)
+    """Return the regimens to compare (mg), up to `highest_daily_mg` a day, around a need of `need_mg` once daily.
+
+    No single dose is above the highest daily dose either: every other day is no way to a dose that nobody studied.
+    """
+    doses = preparable_doses(product, highest_daily_mg)
     patterns = [
         [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses],
         [Regimen(pattern_mg=(dose,), every_h=TWICE_DAILY_H) for dose in doses if child or product.step_mg is not None],

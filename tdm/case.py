@@ -6,12 +6,14 @@ coincide) is checked here too, so that a case that exists is a case that can be 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from tdm.clock import KIND_IN_WORDS, Clock, Time, kind_of
 from tdm.course import SAME_INSTANT_H
@@ -37,6 +39,7 @@ from tdm.regimen import Regimen
 MOST_RUNS = 2000
 MOST_DOSES = 20000
 MOST_LEVELS = 200
+MOST_RUNS_TIMES_LEVELS = 6000
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
 LONGEST_CASE_H = 20 * 8766.0
@@ -89,7 +92,7 @@ class Dose(_Noun):
             raise problem_error([Problem(code="missing_field", pointer=f"/{missing}", message=sentence)])
         if self.count is not None and not 1 <= self.count <= MOST_DOSES:
             accepted = f"1 to {MOST_DOSES} doses"
-            sentence = f"A count of {self.count} is outside {accepted}."
+            sentence = f"The count of a run is outside {accepted}."
             raise problem_error([Problem(code="out_of_range", pointer="/count", message=sentence, accepted=accepted)])
         return self
 
@@ -99,13 +102,20 @@ class Dose(_Noun):
         return self.count or 1
 
 
+def _named(name: str) -> str:
+    """Refuse a name that is blank or holds control characters, which no drug and no assay has."""
+    if not name.strip() or any(unicodedata.category(character) == "Cc" for character in name):
+        raise PydanticCustomError("empty_text", "A name is expected here, without control characters.")
+    return name
+
+
 class Level(_Noun):
     """A whole-blood concentration: a measured one, or one reported as below a limit, in ng/mL."""
 
     time: Time
     level_ng_ml: LevelNgMl | None = None
     below_ng_ml: LevelNgMl | None = None
-    assay: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+    assay: Annotated[str, AfterValidator(_named), Field(max_length=60)] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -130,7 +140,7 @@ class Level(_Noun):
 class Comedication(_Noun):
     """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours)."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, AfterValidator(_named), Field(max_length=80)]
     start: Time
     stop: Time | None = None
 
@@ -189,6 +199,8 @@ class Case(_Noun):
         problems = _mixed_times(self) or [
             *_too_long(self),
             *_same_instants(self),
+            *_said_twice(self),
+            *_too_irregular(self),
             *_reversed_comedications(self),
             *_no_given_dose_before_levels(self),
         ]
@@ -270,6 +282,31 @@ def _same_instants(case: Case) -> list[Problem]:
     earlier = int(min(owner[order][close[0]], owner[order][close[0] + 1]))
     sentence = f"Two doses stand at one instant (runs {earlier + 1} and {later + 1}); enter the sum if both were taken."
     return [Problem(code="two_doses_at_one_instant", pointer=f"/doses/{later}/time", message=sentence)]
+
+
+def _said_twice(case: Case) -> list[Problem]:
+    """One level entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
+    clock, problems = case.clock, []
+    levels = [(clock.hours(one.time), one.level_ng_ml, one.below_ng_ml, one.assay) for one in case.levels]
+    for index, level in enumerate(levels):
+        if level in levels[:index]:
+            sentence = "This level is entered twice."
+            problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
+    changes = [clock.hours(one.time) for one in case.covariates]
+    for index, time in enumerate(changes):
+        if time in changes[:index]:
+            sentence = "Two changes of covariates stand at one instant; enter one with all values."
+            problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
+    return problems
+
+
+def _too_irregular(case: Case) -> list[Problem]:
+    """Bound the work of one answer: runs and single doses, each seen from every level."""
+    if len(case.doses) * max(1, len(case.levels)) <= MOST_RUNS_TIMES_LEVELS:
+        return []
+    accepted = f"at most {MOST_RUNS_TIMES_LEVELS} entries of doses times levels"
+    sentence = "There are too many entries of doses for so many levels; write equal doses as runs."
+    return [Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted)]
 
 
 def _reversed_comedications(case: Case) -> list[Problem]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tdm.errors import Refused
 from tdm.mode import NotConverged
@@ -19,6 +20,7 @@ from tdm.seeds import load_model, load_protocol, model_from_toml, model_ids, pro
 from tdm.text import answer_in_words, models_in_words, protocols_in_words
 from tdm.version import __version__
 
+Noun = TypeVar("Noun")
 ANSWERED, REFUSED, WRONG_USAGE = 0, 1, 2
 
 
@@ -60,11 +62,25 @@ def _parser() -> argparse.ArgumentParser:
 def _recommend(given: argparse.Namespace) -> str:
     case = read_case(sys.stdin.buffer.read() if given.case == "-" else Path(given.case).read_bytes())
     if given.model is not None:
-        case = case.model_copy(update={"model": model_from_toml(Path(given.model).read_bytes())})
+        case = case.model_copy(update={"model": _own(model_from_toml, given.model)})
     if given.protocol is not None:
-        case = case.model_copy(update={"protocol": protocol_from_toml(Path(given.protocol).read_bytes())})
+        case = case.model_copy(update={"protocol": _own(protocol_from_toml, given.protocol)})
     answer = recommend(case)
-    return answer.model_dump_json(indent=2) + "\n" if given.json else answer_in_words(answer)
+    return answer.model_dump_json(indent=2, ensure_ascii=True) + "\n" if given.json else answer_in_words(answer)
+
+
+def _own(read: Callable[[bytes], Noun], path: str) -> Noun:
+    """Read a model or protocol of one's own; a refusal names the file."""
+    try:
+        return read(Path(path).read_bytes())
+    except Refused as refused:
+        raise _FileRefused(path, refused) from None
+
+
+class _FileRefused(Refused):
+    def __init__(self, path: str, refused: Refused) -> None:
+        super().__init__(refused.problems)
+        self.what = f"The file {path} is refused"
 
 
 def _models(given: argparse.Namespace) -> str:
@@ -79,7 +95,8 @@ _COMMANDS = {"recommend": _recommend, "models": _models, "protocols": _protocols
 
 
 def _reasons(refused: Refused) -> str:
-    lines = ["The case is refused; there is no answer."]
+    what = refused.what if isinstance(refused, _FileRefused) else "The case is refused"
+    lines = [f"{what}; there is no answer."]
     for problem in refused.problems:
         accepted = (
             f" Accepted: {problem.accepted}." if problem.accepted and problem.accepted not in problem.message else ""
@@ -89,12 +106,17 @@ def _reasons(refused: Refused) -> str:
 
 
 def _printed(text: str) -> int:
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text)
+        # a name that the terminal cannot show is escaped instead of losing the answer
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader (head, less) has left; what it did not read is not wanted
+    except OSError as failed:
+        # a reader that has left (head, less) wants no more; anything else, such as a full disk, is an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(failed, BrokenPipeError):
+            print(f"tdm: cannot write the answer: {failed.strerror}", file=sys.stderr)
+            return WRONG_USAGE
     return ANSWERED
 
 

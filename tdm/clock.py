@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ KIND_IN_WORDS: dict[Kind, str] = {
     "offset": "a date and time with an offset",
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
+# Design rule: sirolimus came into use in 1999.
+FIRST_YEAR, LAST_YEAR = 1990, 2200
 _EXPECTED = "A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00."
 
 
@@ -27,12 +30,17 @@ def read_time(value: Any) -> float | datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return HOURS.check(float(value))
+        return HOURS.check(float(value) if abs(value) <= HOURS.high else math.inf)
     if isinstance(value, str) and _ISO.fullmatch(value):
         try:
-            return datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value)
         except ValueError:
             raise PydanticCustomError("impossible_time", "There is no such date or time in the calendar.") from None
+        if not FIRST_YEAR <= time.year <= LAST_YEAR:
+            accepted = f"years {FIRST_YEAR} to {LAST_YEAR}"
+            sentence = f"A date in the year {time.year} is outside {accepted}."
+            raise PydanticCustomError("out_of_range", "{sentence}", {"sentence": sentence, "accepted": accepted})
+        return time
     raise PydanticCustomError("not_a_time", "{sentence}", {"sentence": _EXPECTED})
 
 
@@ -51,6 +59,14 @@ Time = Annotated[
             "description": "ISO 8601 date and time, or hours from any origin (one kind per case)",
         }
     ),
+]
+
+
+# A time of an answer is computed, not entered, and may lie beyond the range of an entry.
+AnswerTime = Annotated[
+    float | datetime,
+    PlainSerializer(write_time),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
 ]
 
 

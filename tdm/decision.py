@@ -279,8 +279,8 @@ def _kind(question: Question, chosen: Offered) -> Kind:
 
 def _must_hold(question: Question) -> bool:
     critical = question.label.number("critical_above_ng_ml")
-    trough = question.estimate.history.last_trough
-    measured = trough is not None and not trough.level.censored and trough.level.value_ng_ml > critical
+    last = question.estimate.history.last_low_point
+    measured = last is not None and not last.level.censored and last.level.value_ng_ml > critical
     return measured or question.estimate.trough_due_ng_ml > critical
 
 
@@ -314,7 +314,7 @@ def _hold(question: Question, best: Offered | None) -> Hold:
 def _raised_to_measured(estimate: Estimate) -> Floats:
     """The factor (draws,) that lifts each draw's concentrations to the last measured level where that is higher."""
     history = estimate.history
-    trough = history.last_trough
+    trough = history.last_low_point
     if trough is None or trough.level.censored:
         return np.ones(len(estimate.draws.weight))
     position = [drawn.index for drawn in history.used].index(trough.index)

@@ -14,13 +14,19 @@ import numpy as np
 from tdm.case import Case
 from tdm.clock import Clock
 from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
-from tdm.regimen import Regimen
+from tdm.quantities import INTERVAL
+from tdm.regimen import MOST_DOSES_IN_A_CYCLE, Regimen
 
 # Design rules.
 # Dosing is interrupted when no dose was given for this many intervals.
 INTERRUPTED_AFTER_INTERVALS = 2.0
 # The interval that is taken where a single dose states none.
 USUAL_INTERVAL_H = 24.0
+# Gaps within this part of a usual interval stand for it: nobody takes a dose to the minute.
+USUAL_INTERVALS_H = (12.0, 24.0, 48.0)
+INTERVAL_TOLERANCE = 0.25
+# Without a regular regimen, mg per day are the mean of this long, h.
+RECENT_H = 168.0
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,20 @@ def single_doses(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     return time[order], run[order]
 
 
+def nominal_interval(gap_h: float) -> float:
+    """Return the usual dosing interval (h) that a gap between two doses stands for, or the gap if it is near none."""
+    near = [usual for usual in USUAL_INTERVALS_H if abs(gap_h - usual) <= INTERVAL_TOLERANCE * usual]
+    return near[0] if near else gap_h
+
+
 def interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
-    """Return the dosing interval (h) that follows a dose: to the next dose that is due, by its own run or another's."""
+    """Return the dosing interval (h) that follows a dose: to the next dose that is due, by its own run or another's.
+
+    Doses that were written one by one are given at about the same time of day: their gaps count as what they stand for.
+    """
     time, run = float(times[position]), int(owner[position])
-    due = [float(times[position + 1])] if position + 1 < len(times) else []
     first, last = runs.start_h, last_dose_h(runs)
+    intervals = []
     for other in range(len(runs.count)):
         every = float(runs.every_h[other])
         if math.isnan(every):
@@ -89,14 +104,16 @@ def interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: i
         interleaved = other == run or (first[other] < time and last[other] > first[run])
         if interleaved and first[other] <= time + SAME_INSTANT_H:
             steps = math.floor((time - first[other] + SAME_INSTANT_H) / every) + 1
-            due.append(float(first[other]) + steps * every)
-    if due:
-        return min(due) - time
-    return float(times[position] - times[position - 1]) if position else USUAL_INTERVAL_H
+            intervals.append(float(first[other]) + steps * every - time)
+    if position + 1 < len(times):
+        intervals.append(nominal_interval(float(times[position + 1]) - time))
+    if not intervals or math.isnan(float(runs.every_h[run])):
+        intervals.append(nominal_interval(time - float(times[position - 1])) if position else USUAL_INTERVAL_H)
+    return float(min(intervals))
 
 
 def regimen_changes(given: Runs) -> np.ndarray:
-    """Return the times (h) at which the dosing changed: starts of runs that neither interleave with nor resume another."""
+    """Return the times (h) at which the dosing changed: starts of runs that go neither with nor after their like."""
     first, last = given.start_h, last_dose_h(given)
     changes: list[float] = []
     order = np.argsort(first, kind="stable")
@@ -105,7 +122,7 @@ def regimen_changes(given: Runs) -> np.ndarray:
         before = order[place - 1] if place else None
         resumes = before is not None and (
             given.dose_mg[before] == given.dose_mg[run]
-            and abs(given.every_h[before] - given.every_h[run]) <= SAME_INSTANT_H
+            and not abs(given.every_h[before] - given.every_h[run]) > SAME_INSTANT_H
         )
         if not interleaves and not resumes:
             changes.append(float(first[run]))
@@ -121,12 +138,10 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     all_times, all_owner = single_doses(declared)
     position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
     interval = interval_after(declared, all_times, all_owner, position)
-    regimen = _covering_regimen(declared, int(all_owner[position]), last)
+    doses = given.dose_mg[owner]
+    regimen = _covering_regimen(declared, int(all_owner[position]), last) or _nearly_regular(times, doses)
     interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
-    # without a regular regimen, what was given in the day that ends with the last dose is nearest to mg per day
-    daily = (
-        regimen.daily_dose_mg if regimen else float(given.dose_mg[owner[times > last - 24.0 + SAME_INSTANT_H]].sum())
-    )
+    daily = regimen.daily_dose_mg if regimen else _mean_daily_dose_mg(times, doses)
     due = last + interval
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
@@ -134,9 +149,24 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     return Dosing(None if interrupted else regimen, since, last, max(due, now_h), daily, interrupted)
 
 
+def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:
+    """The regimen of doses written one by one: the last gap stands for a usual interval, and both doses are equal."""
+    if len(times) < 2 or doses[-1] != doses[-2]:
+        return None
+    interval = nominal_interval(float(times[-1] - times[-2]))
+    return Regimen(pattern_mg=(float(doses[-1]),), every_h=interval) if interval in USUAL_INTERVALS_H else None
+
+
+def _mean_daily_dose_mg(times: np.ndarray, doses: np.ndarray) -> float:
+    """Mean mg per day of the last week up to the last dose; of a single dose, its own amount."""
+    recent = times > times[-1] - RECENT_H
+    span = float(times[-1] - times[recent][0])
+    return float(doses[recent][:-1].sum() / span * 24.0) if span > 0 else float(doses[-1])
+
+
 def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:
     """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular."""
-    if math.isnan(float(declared.every_h[main])):
+    if math.isnan(float(declared.every_h[main])) or declared.every_h[main] < INTERVAL.low:
         return None
     first, last, every = declared.start_h, last_dose_h(declared), float(declared.every_h[main])
     together = [
@@ -157,6 +187,8 @@ def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | Non
     phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
     ordered = sorted(together, key=lambda run: phase[run])
     step = every / len(ordered)
+    if not INTERVAL.low <= step <= INTERVAL.high or len(ordered) > MOST_DOSES_IN_A_CYCLE:
+        return None
     if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
         return None
     return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in ordered), every_h=step)

@@ -80,6 +80,7 @@ _SENTENCES = {
     "finite_number": ("not_finite", "A finite number is expected here."),
     "too_short": ("too_few", "This list must not be empty."),
     "string_too_short": ("empty_text", "This text must not be empty."),
+    "string_unicode": ("not_unicode", "A text holds half of a surrogate pair, which is no Unicode character."),
     "string_too_long": ("too_long", "This text is too long."),
 }
 
@@ -115,6 +116,7 @@ def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
         return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
     if kind == "union_tag_invalid":
         accepted = str(context["expected_tags"])
+        pointer += "/" + str(context["discriminator"]).strip("'")
         return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
     if kind == "union_tag_not_found":
         name = str(context["discriminator"]).strip("'")

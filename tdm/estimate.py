@@ -9,8 +9,9 @@ import numpy as np
 
 from tdm.course import Course, lay_out
 from tdm.history import History
-from tdm.kinetics import NG_ML_PER_MG_L, Amounts, amounts, unit_troughs
+from tdm.kinetics import NG_ML_PER_MG_L, Amounts, amounts, at_samples, unit_troughs
 from tdm.likelihood import (
+    MOST_AT_ONCE,
     Cohort,
     level_objective,
     objective,
@@ -171,17 +172,20 @@ def individual(estimate: Estimate, eta: Floats) -> Individual:
 
 def amounts_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Amounts:
     """Return depot and central amount (mg), shape (draws, times), at times (h) of the dosing history."""
-    k, ka, _ = rates(estimate.cohort, eta[:, None, :])
-    return amounts(_course_to(estimate, times_h), k, ka)
+    course = _course_to(estimate, times_h)
+    most = max(1, MOST_AT_ONCE // max(1, len(course.term_piece)))
+    parts = []
+    for start in range(0, len(eta), most):
+        k, ka, _ = rates(estimate.cohort, eta[start : start + most, None, :])
+        parts.append(amounts(course, k, ka))
+    return parts[0] if len(parts) == 1 else Amounts(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def concentrations_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Floats:
     """Return the concentrations (ng/mL), shape (draws, times), at times (h) of the dosing history."""
-    k, ka, v_l = rates(estimate.cohort, eta[:, None, :])
-    course = _course_to(estimate, times_h)
-    central = amounts(course, k, ka).central_mg
-    volume = v_l if v_l.shape[-1] == 1 else v_l[..., course.sample_piece]
-    return np.asarray(NG_ML_PER_MG_L * central / volume)
+    v_l = rates(estimate.cohort, eta[:, None, :])[2]
+    central = amounts_at(estimate, eta, times_h).central_mg
+    return np.asarray(NG_ML_PER_MG_L * central / at_samples(_course_to(estimate, times_h), v_l))
 
 
 def prior_eta(estimate: Estimate, white: Floats) -> Floats:

@@ -53,7 +53,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "check_adherence": Entry(
         "critical",
-        "The level of {time} ({level}) is lower than what the model expects for this patient: {why}.",
+        "The level of {time} ({level}) is low or could not be measured: {why}.",
         "First check that every dose was taken, the times of dose and sample, and repeat the level; then decide.",
         DESIGN_RULE,
     ),
@@ -147,6 +147,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "about 2.",
         "Measure early; the answer rests on levels of the patient more than on this population.",
         MODEL,
+    ),
+    "model_without_source": Entry(
+        "warning",
+        "The model {model} came with the case and names no source: nothing about it was checked but its form.",
+        "Use it only if your team stands behind it; write citation, population and limits into it.",
+        DESIGN_RULE,
     ),
     "model_ambiguity": Entry(
         "warning",

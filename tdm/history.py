@@ -60,15 +60,18 @@ class DrawnLevel:
         return self.why_unused is None
 
     @property
+    def is_trough_or_later(self) -> bool:
+        """Return whether the level was drawn near the end of a dosing interval or after it (no unit)."""
+        if self.since_dose_h is None or self.interval_h is None:
+            return False
+        return self.since_dose_h + SAME_INSTANT_H >= TROUGH_FROM * self.interval_h
+
+    @property
     def is_trough(self) -> bool:
         """Return whether the level was drawn near the end of a dosing interval (no unit)."""
         if self.since_dose_h is None or self.interval_h is None:
             return False
-        return (
-            TROUGH_FROM * self.interval_h
-            <= self.since_dose_h + SAME_INSTANT_H
-            <= (TROUGH_UNTIL * self.interval_h + 2.0 * SAME_INSTANT_H)
-        )
+        return self.is_trough_or_later and self.since_dose_h - SAME_INSTANT_H <= TROUGH_UNTIL * self.interval_h
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,12 @@ class History:
         """Return the last level that is fitted and a trough (ng/mL, h), if any."""
         troughs = [drawn for drawn in self.used if drawn.is_trough]
         return troughs[-1] if troughs else None
+
+    @property
+    def last_low_point(self) -> DrawnLevel | None:
+        """Return the last fitted level that is a trough or drawn later, as after a hold (ng/mL, h), if any."""
+        late = [drawn for drawn in self.used if drawn.is_trough_or_later]
+        return late[-1] if late else None
 
     @property
     def covariates_now(self) -> Mapping[str, float]:

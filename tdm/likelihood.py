@@ -21,6 +21,9 @@ from tdm.kinetics import NG_ML_PER_MG_L, absorption_sums, amounts, at_samples, c
 from tdm.model import PARAMETERS, Omega, Parameter, Residual
 from tdm.series import Floats, Sums
 
+# Draws times terms that are worked on at once; it bounds the memory, and nothing else.
+MOST_AT_ONCE = 1_000_000
+
 _CL, _V, _KA = (PARAMETERS.index(name) for name in ("cl", "v", "ka"))
 
 
@@ -127,7 +130,7 @@ class Cohort:
 def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
     """Return k (1/h), ka (1/h) and V (L), shape (..., pieces), for random effects of shape (..., patients, d).
 
-    A parameter without a random effect may come without the leading axes.
+    A ka without a random effect comes without the leading axes.
     """
     by_piece = eta if cohort.course.patients == 1 else np.take(eta, cohort.course.piece_patient, axis=-2)
     of = cohort.variability.of
@@ -137,12 +140,15 @@ def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
         return np.asarray(typical + by_piece[..., of.index(name)] if name in of else typical)
 
     ln_cl, ln_v, ln_ka = individual(_CL), individual(_V), individual(_KA)
-    every = np.broadcast_shapes(ln_cl.shape, ln_v.shape)
+    every = np.broadcast_shapes(by_piece.shape[:-1], cohort.ln_typical.shape[:1])
     return np.broadcast_to(np.exp(ln_cl - ln_v), every), np.exp(ln_ka), np.broadcast_to(np.exp(ln_v), every)
 
 
 def predictions(cohort: Cohort, eta: Floats) -> Floats:
     """Return the predicted concentrations (ng/mL) at the levels, shape (..., samples), for eta (..., patients, d)."""
+    most = max(1, MOST_AT_ONCE // max(1, len(cohort.course.term_piece)))
+    if eta.ndim > 2 and len(eta) > most:
+        return np.concatenate([predictions(cohort, eta[i : i + most]) for i in range(0, len(eta), most)])
     k, ka, v_l = rates(cohort, eta)
     central = amounts(cohort.course, k, ka).central_mg
     return np.asarray(NG_ML_PER_MG_L * central / at_samples(cohort.course, v_l))

@@ -19,7 +19,7 @@ SURE = 0.95
 # A level that has to be repeated is repeated after this many days.
 SOON_DAYS = (3.0, 5.0)
 
-Why = Literal["near_steady_state", "not_yet_at_steady_state", "repeat_soon"]
+Why = Literal["near_steady_state", "not_yet_at_steady_state", "repeat_soon", "trough_missing"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ def repeat_soon(estimate: Estimate, regimen: Regimen | None) -> NextLevel:
     first = due + regimen.every_h * np.ceil((early - due - SAME_INSTANT_H) / regimen.every_h)
     last = due + regimen.every_h * np.floor((late - due + SAME_INSTANT_H) / regimen.every_h)
     return NextLevel(float(first), float(max(first, last)), "repeat_soon")
+
+
+def next_trough(estimate: Estimate) -> NextLevel:
+    """Return the next pre-dose time (h), where no level could be used and a trough is what is missing."""
+    due = estimate.history.dosing.next_due_h
+    return NextLevel(due, due, "trough_missing")
 
 
 def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextLevel:

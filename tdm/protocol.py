@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tdm.citation import Citation, Sourced
 from tdm.errors import Problem, problem_error
-from tdm.quantities import Number, Whole
+from tdm.quantities import Number, Whole, WindowEndNgMl
 
 
 class _Noun(BaseModel):
@@ -27,8 +27,8 @@ def _in_order(noun: BaseModel, low: str, high: str) -> None:
 class Window(_Noun, Sourced):
     """A therapeutic window of steady-state troughs, `low_ng_ml` to `high_ng_ml`, ng/mL, ends included."""
 
-    low_ng_ml: Annotated[Number, Field(gt=0, le=50)]
-    high_ng_ml: Annotated[Number, Field(gt=0, le=50)]
+    low_ng_ml: WindowEndNgMl
+    high_ng_ml: WindowEndNgMl
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -36,7 +36,7 @@ class Quantity:
         """Return `value` (in `unit`) unchanged; raise a pydantic error that names range and unit when it is outside."""
         if self.low <= value <= self.high:
             return value
-        hint = self.below if value < self.low else self.beyond
+        hint = self.beyond if value > self.high else self.below if value > 0 else ""
         message = f"{self.words} of {value:g} {self.unit} is outside {self.accepted}." + (f" {hint}" if hint else "")
         # pydantic formats the template: braces cannot occur, since all parts are ours and numbers
         raise PydanticCustomError("out_of_range", "{sentence}", {"sentence": message, "accepted": self.accepted})
@@ -72,6 +72,7 @@ DOSE = Quantity(
     beyond="The label allows at most 40 mg on any day; was it entered in micrograms?",
 )
 STRENGTH = Quantity("A strength or step", "mg", 0.01, 10.0)
+WINDOW_END = Quantity("An end of the window", "ng/mL", 0.1, 50.0, beyond="Windows are in ng/mL.")
 LEVEL = Quantity(
     "A level",
     "ng/mL",
@@ -101,4 +102,5 @@ TotalBilirubinUmolL = Annotated[Number, AfterValidator(BILIRUBIN.check), Field(d
 DoseMg = Annotated[Number, AfterValidator(DOSE.check), Field(description="Dose, mg")]
 StrengthMg = Annotated[Number, AfterValidator(STRENGTH.check), Field(description="Strength or step, mg")]
 LevelNgMl = Annotated[Number, AfterValidator(LEVEL.check), Field(description="Whole-blood concentration, ng/mL")]
+WindowEndNgMl = Annotated[Number, AfterValidator(WINDOW_END.check), Field(description="End of a window, ng/mL")]
 IntervalH = Annotated[Number, AfterValidator(INTERVAL.check), Field(description="Dosing interval, h")]

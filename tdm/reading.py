@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tdm.case import Case
 from tdm.errors import refuse, refused_from
 from tdm.seeds import load_model, load_protocol
-from tdm.strict_text import parse_json
+from tdm.strict_text import check_texts, parse_json
 
 
 def read_case(source: bytes | str | dict[str, Any]) -> Case:
@@ -17,7 +17,8 @@ def read_case(source: bytes | str | dict[str, Any]) -> Case:
 
     Raises `Refused` with code, JSON Pointer and sentence of every problem; nothing is repaired, guessed or converted.
     """
-    value = source if isinstance(source, dict) else parse_json(source)
+    value = parse_json(source) if isinstance(source, (bytes, str)) else source
+    check_texts(value)
     if not isinstance(value, dict):
         raise refuse("not_an_object", "", "A case is a JSON object with named fields.")
     try:

@@ -67,6 +67,7 @@ def sources_of(case: Case) -> Sources:
     if model.use != "dosing":
         sentence = f"The model {model.id} ships for simulation only and is never a prior for dosing."
         raise refuse("model_for_simulation_only", "/model", sentence)
+    _check_age(case, model)
     return Sources(model, protocol, load_label(), why)
 
 
@@ -76,14 +77,21 @@ def _chosen_model(case: Case) -> tuple[PopulationModel, str | None]:
     if isinstance(case.model, str):
         return load_model(case.model), None
     age, weight, defaults = case.patient.age_years, case.patient.weight_kg, load_defaults()
-    if age < defaults.youngest_years:
-        accepted = f"from {defaults.youngest_years:g} year"
-        sentence = (
-            f"No model that ships is for a patient below {defaults.youngest_years:g} year. {defaults.youngest_reason}"
-        )
-        raise refuse("outside_hard_limit", "/patient/age_years", sentence, accepted)
+    _check_youngest(case)
     row = next(row for row in defaults.rows if row.suits(age, weight))
     return load_model(row.model), row.reason
+
+
+def _check_age(case: Case, model: PopulationModel) -> None:
+    """A model that does not say from which age on it holds is for nobody below the youngest age of those that ship."""
+    if not any(limit.of == "age_years" and limit.soft_low is not None for limit in model.limits):
+        _check_youngest(case)
+
+
+def _check_youngest(case: Case) -> None:
+    youngest, reason = load_defaults().youngest_years, load_defaults().youngest_reason
+    if case.patient.age_years < youngest:
+        raise refuse("outside_hard_limit", "/patient/age_years", reason, f"from {youngest:g} year")
 
 
 def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:

@@ -52,6 +52,8 @@ def _limits(history: History, model: PopulationModel) -> Iterator[Finding]:
 def _population(case: Case, model: PopulationModel, protocol: Protocol) -> Iterator[Finding]:
     if model.population is not None and model.population.borrowed_from:
         yield finding("prior_borrowed", model=model.id, disease=model.population.borrowed_from)
+    if model.citation is None:
+        yield finding("model_without_source", model=model.id)
     people = protocol.population
     if not people.admits_age(case.patient.age_years):
         ages = range_in_words(people.age_low_years, people.age_high_years, "years")

@@ -33,7 +33,7 @@ def review_decision(question: Question, decision: Decision, troughs: Troughs, si
 
 def _high_levels(question: Question) -> Iterator[Finding]:
     history, label = question.estimate.history, question.label
-    trough = history.last_trough
+    trough = history.last_low_point
     measured = trough.level.value_ng_ml if trough is not None and not trough.level.censored else 0.0
     predicted_now = question.estimate.trough_due_ng_ml
     highest = max(measured, predicted_now)

@@ -36,10 +36,15 @@ def parse_json(source: bytes | str) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise refuse("not_json", "", f"This is not JSON: {error.msg} at {where}.") from None
+    check_texts(value)
+    return value
+
+
+def check_texts(value: Any) -> None:
+    """Raise `Refused` if a parsed value (no unit) holds half of a surrogate pair anywhere."""
     for found in _texts(value):
         if any("\ud800" <= character <= "\udfff" for character in found):
             raise refuse("not_unicode", "", "A text holds half of a surrogate pair, which is no Unicode character.")
-    return value
 
 
 def parse_toml(source: bytes | str) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _decoded(source: bytes | str) -> str:
     if len(source) > MOST_BYTES:
         raise refuse("too_large", "", f"The input is longer than {MOST_BYTES} bytes.", f"at most {MOST_BYTES} bytes")
     if isinstance(source, str):
-        return source
+        return source.removeprefix("\ufeff")
     try:
         # a byte order mark, which some editors write, says nothing about the content
         return source.decode("utf-8-sig")
@@ -116,10 +121,10 @@ def _whole(digits: str) -> int | float:
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _texts(item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield key
+            yield from _texts(key)
             yield from _texts(item)

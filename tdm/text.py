@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from tdm.answer import AnswerOption, ParameterAnswer, Recommendation
+from tdm.citation import Citation
 from tdm.model import PopulationModel
 from tdm.protocol import Protocol
 from tdm.wording import percent, three_digits, time_in_words
@@ -65,18 +66,18 @@ def _next_level(answer: Recommendation) -> list[str]:
 def _options(answer: Recommendation) -> list[str]:
     if not answer.options:
         return []
-    head = f"{'Options':<31}{'mg/day':>7}  {'trough ng/mL (90 %)':<19}{'below':>7}{'within':>7}{'above':>7}"
+    head = f"{'Options':<31}{'mg/day':>6}  {'trough ng/mL, 90%':<17}{'below':>8}{'within':>8}{'above':>8}"
     rows = [head]
     for option in answer.options:
         marks = _marks(option)
         spread = option.trough_ng_ml
         trough = f"{spread.median:.1f} ({spread.p05:.1f}-{spread.p95:.1f})"
         chance = option.probability
-        chances = f"{percent(chance.below):>7}{percent(chance.within):>7}{percent(chance.above):>7}" if chance else ""
+        chances = f"{percent(chance.below):>8}{percent(chance.within):>8}{percent(chance.above):>8}" if chance else ""
         name = _regimen(option)
         if len(name) >= NAME_COLUMNS:
             rows, name = [*rows, *_hanging("", name)], ""
-        rows.append(f"{name:<{NAME_COLUMNS}}{option.daily_dose_mg:>7.4g}  {trough:<19}{chances}".rstrip())
+        rows.append(f"{name:<{NAME_COLUMNS}}{option.daily_dose_mg:>6.4g}  {trough:<17}{chances}".rstrip())
         rows += [f"  {line}" for line in wrap(marks, COLUMNS - 2)] if marks else []
     rows += _hanging("Label: ", _label(answer))
     return rows
@@ -94,7 +95,7 @@ def _label(answer: Recommendation) -> str:
     return (
         f"by proportion from {rule.current_daily_dose_mg:g} mg/day and {rule.trough_ng_ml:g} ng/mL: "
         f"{doses.midpoint:.2g} mg/day for the middle of the window ({doses.low:.2g} to {doses.high:.2g} mg/day for its "
-        f"limits). No uncertainty belongs to this rule."
+        f"limits). The rule states no uncertainty."
     )
 
 
@@ -165,30 +166,31 @@ def _basis(answer: Recommendation) -> list[str]:
 
 def _model(model: PopulationModel) -> Iterator[str]:
     use = "" if model.use == "dosing" else " (simulation only)"
-    yield f"{model.id}{use}: {model.title}"
+    yield from _hanging("", f"{model.id}{use}: {model.title}")
     if model.population is not None:
         studied = f"{model.population.subjects} patients" if model.population.subjects else ""
         yield from _hanging(
             "  Population: ", f"{model.population.description} {f'({studied})' if studied else ''}".strip(), "    "
         )
     for equation in model.equations():
-        yield f"  {equation}"
+        yield from _hanging("  ", equation, "    ")
     if model.citation is not None:
-        cited = model.citation
-        source = f"{cited.reference}; doi {cited.doi}; grade {cited.grade}; Oxford 2009 level {cited.oxford_level}"
-        yield from _hanging("  Source: ", source, "    ")
+        yield from _hanging("  Source: ", _cited(model.citation), "    ")
 
 
 def _protocol(protocol: Protocol) -> Iterator[str]:
-    yield f"{protocol.id}: {protocol.title}"
+    yield from _hanging("", f"{protocol.id}: {protocol.title}")
     yield f"  Window: {protocol.window or 'none stated by the source'}"
     yield from _hanging("  Population: ", protocol.population.description, "    ")
     if protocol.start is not None:
         yield from _hanging("  Start: ", protocol.start.text, "    ")
-    cited = protocol.citation
-    named = ", ".join(filter(None, (f"doi {cited.doi}" if cited.doi else "", *cited.identifiers)))
-    source = f"{cited.reference}; {named}; grade {cited.grade}; Oxford 2009 level {cited.oxford_level}"
-    yield from _hanging("  Source: ", source, "    ")
+    yield from _hanging("  Source: ", _cited(protocol.citation), "    ")
+
+
+def _cited(cited: Citation) -> str:
+    doi = f"doi {cited.doi}" if cited.doi else ""
+    graded = f"grade {cited.grade}; Oxford 2009 level {cited.oxford_level}"
+    return "; ".join(filter(None, (cited.reference, doi, *cited.identifiers, graded)))
 
 
 def _regimen(option: AnswerOption) -> str:
@@ -202,7 +204,7 @@ def _chance(option: AnswerOption) -> str:
 def _hanging(label: str, text: str, indent: str = "  ") -> list[str]:
     """Lines of at most 80 columns; a number stays on a line with its unit."""
     kept = _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", label + text)
-    lines = wrap(kept, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines = wrap(kept, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 

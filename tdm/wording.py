@@ -23,7 +23,7 @@ def three_digits(value: float) -> str:
 
 def time_in_words(time: Time) -> str:
     """Return a time of a case: a date and time to the minute, or hours with their unit."""
-    return f"{time:.6g} h" if isinstance(time, (int, float)) else time.strftime("%Y-%m-%d %H:%M")
+    return f"{time:.6g} h" if isinstance(time, (int, float)) else time.isoformat(sep=" ", timespec="minutes")
 
 
 def when(clock: Clock, hours: float) -> str:
