@@ -115,7 +115,7 @@ class Level(_Noun):
     time: Time
     level_ng_ml: LevelNgMl | None = None
     below_ng_ml: LevelNgMl | None = None
-    assay: Annotated[str, AfterValidator(_named), Field(max_length=60)] | None = None
+    assay: Annotated[str, Field(max_length=60), AfterValidator(_named)] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -140,7 +140,7 @@ class Level(_Noun):
 class Comedication(_Noun):
     """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours)."""
 
-    name: Annotated[str, AfterValidator(_named), Field(max_length=80)]
+    name: Annotated[str, Field(max_length=80), AfterValidator(_named)]
     start: Time
     stop: Time | None = None
 

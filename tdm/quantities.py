@@ -36,7 +36,7 @@ class Quantity:
         """Return `value` (in `unit`) unchanged; raise a pydantic error that names range and unit when it is outside."""
         if self.low <= value <= self.high:
             return value
-        hint = self.beyond if value > self.high else self.below if value > 0 else ""
+        hint = self.beyond if value > self.high else self.below if value > 0 else "It must be positive."
         message = f"{self.words} of {value:g} {self.unit} is outside {self.accepted}." + (f" {hint}" if hint else "")
         # pydantic formats the template: braces cannot occur, since all parts are ours and numbers
         raise PydanticCustomError("out_of_range", "{sentence}", {"sentence": message, "accepted": self.accepted})
@@ -80,7 +80,7 @@ LEVEL = Quantity(
     200.0,
     beyond="It looks like a unit slip (ng/L or pg/mL): 1 ng/mL is 1000 ng/L.",
 )
-INTERVAL = Quantity("A dosing interval", "h", 1.0, 336.0, below="It must be positive and is counted in hours.")
+INTERVAL = Quantity("A dosing interval", "h", 1.0, 336.0, below="It is counted in hours.")
 HOURS = Quantity("A time", "h", -1e6, 1e6)
 
 # The covariates that a model may use, by their names in a case. A yes/no covariate has no range.

@@ -21,9 +21,6 @@ import tdm
 Json = dict[str, Any]
 Floats = NDArray[np.float64]
 
-# Steady state by superposition: so many hours of earlier doses are summed. exp(-k * horizon) is below 1e-13 for every
-# half-life up to 230 h.
-HORIZON_H = 10_000.0
 
 
 # --- cases -----------------------------------------------------------------------------------------------------------
@@ -218,6 +215,44 @@ class Body:
         above = (troughs > high).any(axis=0)
         below = ~above & (troughs < low).any(axis=0)
         return self.chance(below), self.chance(~above & ~below), self.chance(above)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Parameters that hold from `start_h` on: clearance (L/h), volume (L), ka (1/h), numbers or shape (draws,)."""
+
+    start_h: float
+    cl: Floats | float
+    v: Floats | float
+    ka: Floats | float
+
+
+def simulated(
+    doses: Iterable[tuple[float, float]], times_h: Sequence[float] | Floats, pieces: Sequence[Piece]
+) -> list[Any]:
+    """Return the concentrations (ng/mL) at ascending times, event by event: each number or shape (draws,).
+
+    The amounts in depot and blood (mg) are carried from event to event by the solution of the two linear equations. A
+    sample at the time of a dose comes before it; a new piece holds from its time on, for the sample at that time too.
+    """
+    events: list[tuple[float, int, Any]] = [(piece.start_h, 0, piece) for piece in pieces[1:]]
+    events += [(float(time), 1, None) for time in times_h]
+    events += [(time, 2, amount) for time, amount in doses]
+    now, depot, central, found, here = -np.inf, 0.0, 0.0, [], pieces[0]
+    for time, kind, what in sorted(events, key=lambda event: event[:2]):
+        elapsed = time - now if np.isfinite(now) else 0.0
+        k = here.cl / here.v
+        moved = here.ka / (here.ka - k) * (np.exp(-k * elapsed) - np.exp(-here.ka * elapsed))
+        central = central * np.exp(-k * elapsed) + depot * moved
+        depot = depot * np.exp(-here.ka * elapsed)
+        now = time
+        if kind == 0:
+            here = what
+        elif kind == 1:
+            found.append(1000.0 * central / here.v)
+        else:
+            depot = depot + what
+    return found
 
 
 def body(case: Mapping[str, Any]) -> Body:
