@@ -83,7 +83,9 @@ def _studied(question: Question, decision: Decision) -> Iterator[Finding]:
     best = decision.best.within if decision.best else 0.0
     need = decision.need
     if need and need.once_daily_mg > studied and need.chance.within > best + NOTABLE_LOSS:
-        what.append(f"The need of about {need.once_daily_mg:.2g} mg per day ({percent(need.chance.within)} within)")
+        what.append(
+            f"The dose that fits best, about {need.once_daily_mg:.2g} mg per day ({percent(need.chance.within)} within),"
+        )
     for one in what:
         yield finding("dose_above_studied", what=one, highest=f"{studied:g} mg per day", protocol=question.protocol.id)
 
@@ -106,11 +108,11 @@ def _start(question: Question, decision: Decision) -> Iterator[Finding]:
     starts = [one for one in decision.offered if one.origin == "protocol_start" and one.option.chance is not None]
     weak = [one for one in starts if one.within < EVEN_START]
     if weak and question.window is not None:
-        chances = " and ".join(
-            f"{one.option.regimen.in_words()} reaches {question.window} in {percent(one.within)}" for one in weak
-        )
+        chances = ", ".join(f"on {one.option.regimen.in_words()} {percent(one.within)}" for one in weak)
         yield finding(
-            "protocol_start_conflict", model=question.estimate.model.id, chances=chances + " of such patients"
+            "protocol_start_conflict",
+            model=question.estimate.model.id,
+            chances=f"{chances} of such patients reach {question.window}",
         )
 
 
