@@ -16,7 +16,7 @@ from tdm.series import Floats
 # Design rules of the picture: how far back and ahead, how fine, how many draws.
 DAYS_BACK = 28.0
 DAYS_AHEAD = 14.0
-STEP_H = 4.0
+STEP_H = 6.0
 CURVE_DRAWS = 200
 
 

@@ -251,7 +251,7 @@ def _shown(ranked: Sequence[Offered], troughs: Troughs, window: Window | None) -
 
 
 def _full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
-    return replace(offered, option=troughs.option(offered.option.regimen, window))
+    return replace(offered, option=troughs.completed(offered.option, window))
 
 
 def _keeps(question: Question, current: Offered, best: Offered) -> bool:

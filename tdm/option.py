@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -60,6 +60,8 @@ class Troughs:
     def under(self, regimen: Regimen) -> Floats:
         """Return the pre-dose concentrations (ng/mL), shape (doses of the cycle, draws), at steady state."""
         units = self._unit(len(regimen.pattern_mg), regimen.every_h)
+        if len(units) == 1:
+            return regimen.pattern_mg[0] * units
         by_age = pattern_by_age(regimen.pattern_mg)
         return np.stack([sum(dose * unit for dose, unit in zip(slot, units, strict=True)) for slot in by_age.T])
 
@@ -78,12 +80,17 @@ class Troughs:
 
     def option(self, regimen: Regimen, window: Window | None) -> Option:
         """Return a regimen's troughs (ng/mL) over the cycle and, with a window (ng/mL), its chances."""
+        return self.completed(self.quick_option(regimen, window), window)
+
+    def completed(self, quick: Option, window: Window | None) -> Option:
+        """Return an option that has its chances (no unit) with its troughs (ng/mL) too."""
+        regimen = quick.regimen
         values, cumulative = self._distribution(regimen)
         p05, median, p95 = (float(q) for q in _interpolated(values, cumulative, QUANTILES))
         if window is None:
-            return Option(regimen, p05, median, p95, None, None)
+            return replace(quick, p05_ng_ml=p05, median_ng_ml=median, p95_ng_ml=p95)
         measured = _measured_within(values, cumulative, window, self.estimate.cohort.residual)
-        return Option(regimen, p05, median, p95, self.chance(regimen, window), measured)
+        return replace(quick, p05_ng_ml=p05, median_ng_ml=median, p95_ng_ml=p95, measured_within=measured)
 
     def needed_once_daily(self, window: Window) -> tuple[float, Chance]:
         """Return the once-daily dose (mg, any real number) with the highest chance of the window, and its chances."""

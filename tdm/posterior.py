@@ -21,13 +21,19 @@ REPLICATES = 4
 PILOT_DRAWS = 512
 PILOT_ROUNDS = 2
 FIRST_DRAWS = 2048
-MOST_DRAWS = 65536
+FEWEST_OF_A_PART = 512
+MOST_DRAWS = 131072
 SEED = 20240501
 # The standard error that is accepted for the distribution function at the quantiles that are watched.
-PROBABILITY_ERROR = 0.0015
+PROBABILITY_ERROR = 0.0018
 WATCHED = (0.05, 0.5, 0.95)
-# The adapted scale is widened by this factor: too wide costs draws, too narrow costs truth.
-WIDENED = 1.0
+# Where less than this part of the pilot draws is effective the posterior is cut into slices, once or twice, from this
+# many draws, and the slices are adapted in this many rounds.
+SPLIT_BELOW = 0.6
+MOST_SPLITS = 2
+SLICES = 6
+SPLIT_DRAWS = 8192
+SPLIT_ROUNDS = 3
 # A part keeps its old shape as long as this many effective draws per dimension have not told it better, and wholly
 # when its share of the posterior is below `LEAST_SHARE`.
 KNOWN_ENOUGH = 5.0
@@ -99,7 +105,7 @@ def sample(log_density: LogDensity, modes: Floats, covariances: Floats, watched:
     proposal = _adapted(log_density, Proposal(modes, np.array([_factor(c) for c in covariances])))
     parts, size = proposal.centres.shape
     shift = shifts(REPLICATES * parts, size, SEED).reshape(REPLICATES, parts, 1, size)
-    count = FIRST_DRAWS
+    count = max(FIRST_DRAWS >> (parts - 1).bit_length(), FEWEST_OF_A_PART)
     eta, log_weight, density = _weighed(log_density, proposal, shifted(lattice(count, size), shift))
     seen = watched(eta.reshape(-1, size))
     while True:
@@ -127,14 +133,63 @@ def quantiles(values: Floats, weight: Floats, at: tuple[float, ...]) -> Floats:
 
 
 def _adapted(log_density: LogDensity, proposal: Proposal) -> Proposal:
-    """Move the proposal to the posterior's moments in a few pilot rounds (population Monte Carlo, Cappe 2008)."""
+    """Move the proposal to the posterior's moments in a few pilot rounds (population Monte Carlo, Cappe 2008).
+
+    A long bent ridge is no ellipsoid: where the pilot draws are poor, the ridge is cut across its main axis and each
+    slice gets a part of its own, beside the parts that were there.
+    """
+    whole, efficiency = _piloted(log_density, proposal, PILOT_ROUNDS, PILOT_DRAWS)
+    found = whole
+    for _ in range(MOST_SPLITS):
+        if efficiency >= SPLIT_BELOW:
+            break
+        slices, better = _piloted(log_density, _sliced(log_density, found), SPLIT_ROUNDS, PILOT_DRAWS)
+        if better <= efficiency:
+            break
+        found, efficiency = _joined(slices, whole), better
+    return found
+
+
+def _piloted(log_density: LogDensity, proposal: Proposal, rounds: int, draws: int) -> tuple[Proposal, float]:
+    """The proposal after some pilot rounds, and the efficiency (effective part of the draws) of the last of them."""
+    efficiency = 0.0
+    for turn in range(rounds):
+        eta, weight = _pilot(log_density, proposal, draws, SEED + 1 + turn)
+        efficiency = 1.0 / (float(np.sum(weight**2)) * len(weight))
+        proposal = _moved(proposal, eta, weight)
+    return proposal, efficiency
+
+
+def _pilot(log_density: LogDensity, proposal: Proposal, draws: int, seed: int) -> tuple[Floats, Floats]:
+    """Pilot draws (n, d) with their weights (n,), `draws` from each part."""
     parts, size = proposal.centres.shape
-    pilot = lattice(PILOT_DRAWS, size)
-    for turn in range(PILOT_ROUNDS):
-        points = shifted(pilot, shifts(parts, size, SEED + 1 + turn)[None, :, None, :])
-        eta, log_weight, _ = _weighed(log_density, proposal, points)
-        proposal = _moved(proposal, eta[0], _normalised(log_weight).ravel())
-    return Proposal(proposal.centres, WIDENED * proposal.factors)
+    points = shifted(lattice(draws, size), shifts(parts, size, seed)[None, :, None, :])
+    eta, log_weight, _ = _weighed(log_density, proposal, points)
+    return eta[0], _normalised(log_weight).ravel()
+
+
+def _sliced(log_density: LogDensity, proposal: Proposal) -> Proposal:
+    """Parts for slices of equal weight across the main axis of the posterior."""
+    eta, weight = _pilot(log_density, proposal, SPLIT_DRAWS >> (len(proposal.centres) - 1).bit_length(), SEED)
+    mean = (weight[:, None] * eta).sum(axis=0)
+    whole = (weight[:, None] * (eta - mean)).T @ (eta - mean)
+    along = (eta - mean) @ np.linalg.eigh(whole)[1][:, -1]
+    edges = quantiles(along, weight, tuple(np.arange(1, SLICES) / SLICES))
+    slice_of = np.searchsorted(edges, along)
+    centres, factors = [], []
+    for number in range(SLICES):
+        part = np.where(slice_of == number, weight, 0.0) / weight[slice_of == number].sum()
+        centre = (part[:, None] * eta).sum(axis=0)
+        spread = (part[:, None] * (eta - centre)).T @ (eta - centre)
+        known = 1.0 / float(np.sum(part**2))
+        trust = known / (known + KNOWN_ENOUGH * eta.shape[-1])
+        centres.append(centre)
+        factors.append(_factor(trust * spread + (1.0 - trust) * whole / SLICES**2))
+    return Proposal(np.array(centres), np.array(factors))
+
+
+def _joined(first: Proposal, second: Proposal) -> Proposal:
+    return Proposal(np.concatenate([first.centres, second.centres]), np.concatenate([first.factors, second.factors]))
 
 
 def _moved(proposal: Proposal, eta: Floats, weight: Floats) -> Proposal:
@@ -147,7 +202,7 @@ def _moved(proposal: Proposal, eta: Floats, weight: Floats) -> Proposal:
         total = part.sum()
         known = total**2 / max(float(np.sum(part**2)), 1e-300)
         trust = known / (known + KNOWN_ENOUGH * eta.shape[-1]) if total > LEAST_SHARE else 0.0
-        mean = trust * (part @ eta) / max(total, 1e-300) + (1.0 - trust) * centre
+        mean = trust * (part[:, None] * eta).sum(axis=0) / max(total, 1e-300) + (1.0 - trust) * centre
         spread = (part[:, None] * (eta - mean)).T @ (eta - mean) / max(total, 1e-300)
         centres.append(mean)
         factors.append(_factor(trust * spread + (1.0 - trust) * factor @ factor.T))

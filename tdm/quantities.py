@@ -72,7 +72,7 @@ DOSE = Quantity(
     beyond="The label allows at most 40 mg on any day; was it entered in micrograms?",
 )
 STRENGTH = Quantity("A strength or step", "mg", 0.01, 10.0)
-WINDOW_END = Quantity("An end of the window", "ng/mL", 0.1, 50.0, beyond="Windows are in ng/mL.")
+WINDOW_END = Quantity("An end of the window", "ng/mL", 0.01, 50.0, beyond="Windows are in ng/mL.")
 LEVEL = Quantity(
     "A level",
     "ng/mL",

@@ -86,7 +86,7 @@ def contradiction_p(estimate: Estimate) -> float:
     residual = weighted_residuals(estimate.cohort, estimate.at_levels)
     residual = np.where(estimate.cohort.censored, np.minimum(residual, 0.0), residual)
     discrepancy = (residual**2).sum(axis=1)
-    return float(estimate.draws.weight @ gammaincc(0.5 * residual.shape[1], 0.5 * discrepancy))
+    return float((estimate.draws.weight * gammaincc(0.5 * residual.shape[1], 0.5 * discrepancy)).sum())
 
 
 def _contradictions(estimate: Estimate) -> Iterator[Finding]:
@@ -155,7 +155,7 @@ def _prior_dominates(estimate: Estimate) -> Iterator[Finding]:
         return
     position = estimate.model.random_effects.index("cl")
     eta, weight = estimate.draws.eta[:, position], estimate.draws.weight
-    sd = float(np.sqrt(weight @ (eta - weight @ eta) ** 2))
+    sd = float(np.sqrt((weight * (eta - (weight * eta).sum()) ** 2).sum()))
     left = sd / float(np.sqrt(estimate.cohort.variability.omega[position, position]))
     if left > PRIOR_DOMINATES:
         yield finding("prior_dominates", why=f"the levels leave {percent(left)} of the population's SD of ln clearance")

