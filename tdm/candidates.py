@@ -15,14 +15,14 @@ from tdm.regimen import Regimen
 DAILY_H, TWICE_DAILY_H, EVERY_OTHER_DAY_H = 24.0, 12.0, 48.0
 # Not more than this times the current daily dose in one step.
 LARGEST_STEP_UP = 2.0
-# Doses are told apart to a hundredth of a milligram.
-DOSE_GRAIN_MG = 0.01
+# Doses are told apart to a microgram.
+DOSE_GRAIN_MG = 0.001
 # Tablets in one dose.
 MOST_TABLETS = 10
 # A dose per day just above a limit by rounding is at the limit.
 ROUNDING_MG = 1e-9
 # A product offers more regimens than anyone compares: of each pattern those nearest to the need are kept.
-MOST_OF_A_PATTERN = 10
+MOST_OF_A_PATTERN = 60
 
 
 class Simplicity(IntEnum):

@@ -101,6 +101,8 @@ def merge_equal_doses(runs: Runs) -> Runs:
     counts = np.bincount(run).astype(float)
     ends = starts + counts.astype(np.intp) - 1
     spacing = (loose.start_h[ends] - loose.start_h[starts]) / np.maximum(counts - 1.0, 1.0)
+    # the times of a case are sums and differences of doubles: an interval of 24.000000000000004 h is one of 24 h
+    spacing = np.round(spacing, 9)
     merged = loose.where(starts)
     return Runs(
         np.concatenate([kept.patient, merged.patient]),

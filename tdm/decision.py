@@ -131,15 +131,16 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     current = _current(question, troughs)
     pool = _pool(question, troughs, ceiling, need, current)
     ranked = rank(pool, question.estimate.history.dosing.daily_dose_mg)
+    asked = [_offered(question, troughs, ceiling, regimen, "asked") for regimen in question.asked]
     best = next((offered for offered in ranked if offered.eligible), None)
-    shown = _shown(ranked, troughs, question.window)
+    shown = _shown([*ranked, *asked], troughs, question.window)
     decision = Decision("none", None, shown, current, ceiling, need, None, best)
     if _must_hold(question):
         return replace(decision, kind="hold", hold=_hold(question, None if contradiction else best))
     reachable = max((offered.within for offered in pool if offered.eligible), default=0.0)
     if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
         return decision
-    chosen = current if current is not None and _keeps(question, current, best) else best
+    chosen = current if current is not None and _keeps(question, current, reachable) else best
     return replace(decision, kind=_kind(question, chosen), proposal=_full(chosen, troughs, question.window))
 
 
@@ -209,24 +210,23 @@ def _current(question: Question, troughs: Troughs) -> Offered | None:
 def _pool(
     question: Question, troughs: Troughs, ceiling: Ceiling, need: Need | None, current: Offered | None
 ) -> list[Offered]:
-    """Every option that is compared, each regimen once, with those that were asked for besides."""
-    start = question.estimate.history.dosing.next_due_h
+    """Every option that is compared, each regimen once."""
     child = question.age_years < ADULT_FROM_YEARS
-
-    def offered(regimen: Regimen, origin: Origin) -> Offered:
-        option = troughs.quick_option(regimen, question.window)
-        allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
-        preparable = origin == "candidate" or is_preparable(regimen, question.product)
-        return Offered(option, origin, start, preparable, allowed)
-
     pool = [current] if current else []
-    pool += [offered(regimen, "protocol_start") for regimen in question.starts]
+    pool += [_offered(question, troughs, ceiling, regimen, "protocol_start") for regimen in question.starts]
     known = [one.option.regimen for one in pool]
     middle = need.once_daily_mg if need else question.estimate.history.dosing.daily_dose_mg or ceiling.daily_mg
     for regimen in candidates(question.product, child, ceiling.daily_mg, middle):
         if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
-            pool.append(offered(regimen, "candidate"))
-    return pool + [offered(regimen, "asked") for regimen in question.asked]
+            pool.append(_offered(question, troughs, ceiling, regimen, "candidate"))
+    return pool
+
+
+def _offered(question: Question, troughs: Troughs, ceiling: Ceiling, regimen: Regimen, origin: Origin) -> Offered:
+    allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
+    preparable = origin == "candidate" or is_preparable(regimen, question.product)
+    start = question.estimate.history.dosing.next_due_h
+    return Offered(troughs.quick_option(regimen, question.window), origin, start, preparable, allowed)
 
 
 def _listable(question: Question, regimen: Regimen) -> bool:
@@ -254,7 +254,7 @@ def _full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
     return replace(offered, option=troughs.completed(offered.option, window))
 
 
-def _keeps(question: Question, current: Offered, best: Offered) -> bool:
+def _keeps(question: Question, current: Offered, highest: float) -> bool:
     trough, window = question.estimate.history.last_trough, question.window
     assert window is not None  # there is something to keep within
     inside = (
@@ -262,18 +262,18 @@ def _keeps(question: Question, current: Offered, best: Offered) -> bool:
         and not trough.level.censored
         and window.low_ng_ml <= trough.level.value_ng_ml <= window.high_ng_ml
     )
-    return (inside and current.within >= KEEP_CHANCE) or current.within >= best.within - KEEP_WITHIN
+    return (inside and current.within >= KEEP_CHANCE) or current.within >= highest - KEEP_WITHIN
 
 
 def _kind(question: Question, chosen: Offered) -> Kind:
     dosing, daily = question.estimate.history.dosing, chosen.option.regimen.daily_dose_mg
     if dosing.daily_dose_mg is None:
         return "start"
-    if dosing.regimen is not None and dosing.regimen.is_like(chosen.option.regimen):
+    if dosing.last_regimen is not None and dosing.last_regimen.is_like(chosen.option.regimen):
         return "keep"
     change = daily - dosing.daily_dose_mg
     if abs(change) < SAME_INSTANT_H:
-        return "change" if dosing.regimen is not None else "keep"
+        return "change"
     return "increase" if change > 0 else "decrease"
 
 
@@ -289,26 +289,41 @@ def _hold(question: Question, best: Offered | None) -> Hold:
     estimate, label = question.estimate, question.label
     history = estimate.history
     limit = question.window.high_ng_ml if question.window else label.number("alert_above_ng_ml")
-    depot, central = (values[:, 0] for values in amounts_at(estimate, estimate.draws.eta, np.array([history.now_h])))
+    # a sample at the time of a dose is drawn before it, but what was taken at `now` is in the body
+    just_after = np.array([history.now_h + 2.0 * SAME_INSTANT_H])
+    depot, central = (values[:, 0] for values in amounts_at(estimate, estimate.draws.eta, just_after))
     raised = _raised_to_measured(estimate)
     one = estimate.individual
 
-    def concentration(hours: float) -> Floats:
-        elapsed = np.full(len(central), hours)
-        after = carried(depot, central, elapsed, one.k_per_h, one.ka_per_h).central_mg
+    peak = _peak_h(depot, central, one.k_per_h, one.ka_per_h)
+
+    def highest_from(hours: float) -> Floats:
+        after = carried(depot, central, np.maximum(hours, peak), one.k_per_h, one.ka_per_h).central_mg
         return np.asarray(raised * NG_ML_PER_MG_L * after / one.v_l)
 
     def until(probability: float) -> float:
         return history.now_h + _first_time(
-            lambda hours: float(estimate.draws.weight.sum(where=concentration(hours) <= limit)) >= probability
+            lambda hours: float(estimate.draws.weight.sum(where=highest_from(hours) <= limit)) >= probability
         )
 
     median, p95 = until(0.5), until(0.95)
-    start = float(quantiles(concentration(0.0), estimate.draws.weight, (0.5,))[0])
+    start = float(quantiles(raised * NG_ML_PER_MG_L * central / one.v_l, estimate.draws.weight, (0.5,))[0])
     resume = None
     if best is not None and best.within >= EVEN_CHANCE:
         resume = replace(best, start_h=p95)
     return Hold(limit, start, median, p95, resume)
+
+
+def _peak_h(depot_mg: Floats, central_mg: Floats, k: Floats, ka: Floats) -> Floats:
+    """When a body without further doses reaches its highest central amount, h; 0 if it only falls.
+
+    The central amount is a * exp(-k t) - b * exp(-ka t) with b = depot * ka / (ka - k) and a = central + b.
+    """
+    apart = np.where(np.abs(ka - k) > 1e-6 * k, ka - k, 1e-6 * k)
+    b = depot_mg * ka / apart
+    with np.errstate(divide="ignore", invalid="ignore"):
+        peak = np.log(ka * b / (k * (central_mg + b))) / apart
+    return np.where(np.isfinite(peak), np.maximum(peak, 0.0), 0.0)
 
 
 def _raised_to_measured(estimate: Estimate) -> Floats:

@@ -33,10 +33,11 @@ RECENT_H = 168.0
 class Dosing:
     """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
 
-    After an interruption there is no regimen, and `daily_dose_mg` is that of the last one.
+    After an interruption there is no `regimen`; `last_regimen` and `daily_dose_mg` are those before it.
     """
 
     regimen: Regimen | None
+    last_regimen: Regimen | None
     since_h: float | None
     last_dose_h: float | None
     next_due_h: float
@@ -62,10 +63,14 @@ def last_dose_h(runs: Runs) -> np.ndarray:
     return np.asarray(runs.start_h + np.where(runs.count > 1.0, runs.every_h, 0.0) * (runs.count - 1.0))
 
 
+def begun_by(declared: Runs, now_h: float) -> Runs:
+    """Return the runs (h, mg) that had begun by `now_h`, with the doses that they still plan."""
+    return declared.where(declared.start_h <= now_h + SAME_INSTANT_H)
+
+
 def given_until(declared: Runs, now_h: float) -> tuple[Runs, int]:
     """Return the doses (h, mg) up to `now_h`, and the number of those after it."""
-    begun = declared.start_h <= now_h + SAME_INSTANT_H
-    runs = declared.where(begun)
+    runs = begun_by(declared, now_h)
     every = np.where(runs.count > 1.0, runs.every_h, 1.0)
     until_now = np.floor((now_h - runs.start_h + SAME_INSTANT_H) / every) + 1.0
     count = np.minimum(runs.count, until_now)
@@ -133,7 +138,7 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     """Return the dosing (h, mg) that covers `now_h`, from the doses given and those declared."""
     times, owner = single_doses(given)
     if not len(times):
-        return Dosing(None, None, None, now_h, None, False)
+        return Dosing(None, None, None, None, now_h, None, False)
     last = float(times[-1])
     all_times, all_owner = single_doses(declared)
     position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
@@ -146,15 +151,19 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
     since = float(regimen_changes(given)[-1])
-    return Dosing(None if interrupted else regimen, since, last, max(due, now_h), daily, interrupted)
+    return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), daily, interrupted)
 
 
 def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:
-    """The regimen of doses written one by one: the last gap stands for a usual interval, and both doses are equal."""
-    if len(times) < 2 or doses[-1] != doses[-2]:
-        return None
-    interval = nominal_interval(float(times[-1] - times[-2]))
-    return Regimen(pattern_mg=(float(doses[-1]),), every_h=interval) if interval in USUAL_INTERVALS_H else None
+    """The regimen of doses written one by one: the last ones repeat, at gaps that stand for one usual interval."""
+    for size in (1, 2):
+        recent, amounts = times[-2 * size :], doses[-2 * size :]
+        if len(recent) < 2 * size or np.any(amounts[:size] != amounts[size:]):
+            continue
+        intervals = {nominal_interval(float(gap)) for gap in np.diff(recent)}
+        if len(intervals) == 1 and intervals <= set(USUAL_INTERVALS_H):
+            return Regimen(pattern_mg=tuple(amounts[:size].tolist()), every_h=intervals.pop())
+    return None
 
 
 def _mean_daily_dose_mg(times: np.ndarray, doses: np.ndarray) -> float:
@@ -183,6 +192,9 @@ def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | Non
     if any(abs(declared.every_h[run] - every) > SAME_INSTANT_H for run in together):
         return None
     phase = {run: float((first[run] - first[main]) % every) for run in together}
+    loose = np.isnan(declared.every_h) & (first <= last_h) & (first > last_h - every + SAME_INSTANT_H)
+    if np.any(loose):
+        return None
     # rounding may put a phase of zero just below the interval
     phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
     ordered = sorted(together, key=lambda run: phase[run])
@@ -191,4 +203,6 @@ def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | Non
         return None
     if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
         return None
-    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in ordered), every_h=step)
+    # the run of the last dose comes first in the order; the dose that is due next begins the pattern
+    due_first = [*ordered[1:], ordered[0]]
+    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in due_first), every_h=step)

@@ -22,7 +22,7 @@ from tdm.likelihood import (
     variability,
     weighted_residuals,
 )
-from tdm.mode import Modes, fit, improved
+from tdm.mode import Modes, fit_thoroughly, improved
 from tdm.model import PARAMETERS, Parameter, PopulationModel
 from tdm.posterior import Draws, quantiles, sample
 from tdm.series import Floats
@@ -128,7 +128,7 @@ class Estimate:
 def estimate_individual(model: PopulationModel, history: History) -> Estimate:
     """Return the estimate of one patient under a model (units in its fields); raise `NotConverged` without a mode."""
     cohort = cohort_of(model, history)
-    modes = fit(cohort)
+    modes = fit_thoroughly(cohort)
 
     def log_density(eta: Floats) -> Floats:
         return np.asarray(-0.5 * objective(cohort, eta[:, None, :])[:, 0])

@@ -18,6 +18,7 @@ from tdm.clock import Clock
 from tdm.course import SAME_INSTANT_H, Runs
 from tdm.dosing import (
     Dosing,
+    begun_by,
     declared_runs,
     dosing_at,
     given_until,
@@ -140,6 +141,7 @@ def read_history(case: Case, model: PopulationModel) -> History:
     declared = declared_runs(case, clock)
     now_h = _now(case, clock, declared)
     given, planned = given_until(declared, now_h)
+    declared = begun_by(declared, now_h)
     pieces, assumed, late = _covariate_pieces(case, model, clock, now_h)
     return History(
         clock=clock,
@@ -249,6 +251,16 @@ def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[flo
             if drug.stop is not None:
                 found.append((clock.hours(drug.stop), -1, name, 0.0))
     return found
+
+
+def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | None:
+    """Return the value of a covariate of the case (own unit) at a time (h on the clock), if it was given by then."""
+    value = getattr(case.patient, name, None)
+    for change in sorted(case.covariates, key=lambda one: clock.hours(one.time)):
+        later = getattr(change, name, None)
+        if later is not None and clock.hours(change.time) <= hours + SAME_INSTANT_H:
+            value = later
+    return None if value is None else float(value)
 
 
 def _missing_covariate(model: PopulationModel, name: str) -> Problem:

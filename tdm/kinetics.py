@@ -102,8 +102,8 @@ def unit_troughs(doses: int, every_h: float, k: Floats, ka: Floats, v_l: Floats)
     """Return what one mg per cycle adds to the steady-state concentration (ng/mL per mg), by its age at sampling.
 
     The cycle has `doses` slots of `every_h`; column l is the concentration (l + 1) slots after the dose, with all its
-    forerunners a cycle apart. Shape (draws, doses). Rates in 1/h, volume in L, shape (draws,); a ka that does not vary may
-    have shape (1,).
+    forerunners a cycle apart. Shape (draws, doses). Rates in 1/h, volume in L, shape (draws,);
+    a ka that does not vary may have shape (1,).
     """
     return np.asarray(NG_ML_PER_MG_L * _unit_amounts(doses, every_h, every_h, k, ka).central_mg / v_l[..., None])
 

@@ -7,6 +7,7 @@ are tried, the better optimum is returned and the other one reported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +70,18 @@ def fit(cohort: Cohort) -> Modes:
     """Return the certified modes of all patients of a cohort (eta has no unit); raise `NotConverged` otherwise."""
     count = cohort.course.patients
     if count <= GROUP:
-        return _fit_group(cohort)
+        return _fit_group(cohort, _in_conflict)
     owner = np.arange(count)
     groups = [
-        _fit_group(cohort.patients((owner >= start) & (owner < start + GROUP))) for start in range(0, count, GROUP)
+        _fit_group(cohort.patients((owner >= start) & (owner < start + GROUP)), _in_conflict)
+        for start in range(0, count, GROUP)
     ]
     return Modes(*(np.concatenate([getattr(g, name) for g in groups]) for name in Modes.__dataclass_fields__))
+
+
+def fit_thoroughly(cohort: Cohort) -> Modes:
+    """Return the certified modes (eta has no unit) as `fit` does, but look for a second optimum in every patient."""
+    return _fit_group(cohort, lambda one, eta: np.ones(one.course.patients, dtype=bool))
 
 
 def improved(cohort: Cohort, modes: Modes, start: Floats) -> Modes:
@@ -111,17 +118,19 @@ def _look(cohort: Cohort, eta: Floats) -> _Search:
     return _Search(eta, value, gradient, information, np.zeros_like(information))
 
 
-def _fit_group(cohort: Cohort) -> Modes:
+def _fit_group(cohort: Cohort, suspects: Callable[[Cohort, Floats], NDArray[np.bool_]]) -> Modes:
     size = len(cohort.variability.of)
     found = _descend(cohort, np.zeros((cohort.course.patients, size)))
     second_eta = np.full_like(found.eta, np.nan)
     second_value = np.full_like(found.value, np.inf)
-    conflicting = _in_conflict(cohort, found.eta) | ~np.isfinite(found.value)
+    conflicting = suspects(cohort, found.eta) | ~np.isfinite(found.value)
     if np.any(conflicting):
         best, other_eta, other_value = _several_starts(cohort.patients(conflicting), _part(found, conflicting))
         _put(found, np.flatnonzero(conflicting), best)
         second_eta[conflicting], second_value[conflicting] = other_eta, other_value
-    lost = int(np.count_nonzero(~np.isfinite(found.value)))
+    # the certificate came from the Hessian a last small step before; what is returned is that of the mode itself
+    found.hessian = _hessian(cohort, found)
+    lost = int(np.count_nonzero(~(np.isfinite(found.value) & cholesky.factor(found.hessian)[1])))
     if lost:
         raise NotConverged(f"The mode of {lost} patient(s) could not be certified: gradient or curvature.")
     return Modes(

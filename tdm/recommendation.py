@@ -11,7 +11,7 @@ from tdm.decision import Question, decide
 from tdm.errors import refuse
 from tdm.estimate import Estimate, estimate_individual
 from tdm.findings import not_blocking, ordered
-from tdm.history import read_history
+from tdm.history import covariate_at, read_history
 from tdm.model import PopulationModel
 from tdm.option import Troughs
 from tdm.protocol import LabelRules, Protocol
@@ -103,20 +103,20 @@ def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
         product=case.product,
         asked=case.regimens,
         age_years=case.patient.age_years,
-        starts=() if case.doses else _starts(case, sources, estimated),
+        starts=_starts(case, sources, estimated),
     )
 
 
 def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen, ...]:
     """The protocol's own starting regimens, once daily: both ends of its last phase, or the row of its table."""
-    start = sources.protocol.start
-    if start is None:
+    start, history = sources.protocol.start, estimated.history
+    if start is None or history.dosing.last_dose_h is not None:
         return ()
     if start.table:
-        bilirubin = case.patient.total_bilirubin_umol_l or estimated.history.covariates_now.get(
-            "total_bilirubin_umol_l"
-        )
-        doses = [row.dose_mg for row in start.table if bilirubin and row.covers(case.patient.weight_kg, bilirubin)]
+        name = "total_bilirubin_umol_l"
+        weight = covariate_at(case, history.clock, "weight_kg", history.now_h) or case.patient.weight_kg
+        bilirubin = covariate_at(case, history.clock, name, history.now_h) or history.covariates_now.get(name)
+        doses = [row.dose_mg for row in start.table if bilirubin and row.covers(weight, bilirubin)]
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []
     return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))

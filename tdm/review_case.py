@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tdm.assay import is_immunoassay
 from tdm.case import Case
 from tdm.findings import Finding, finding
-from tdm.history import History
+from tdm.history import History, covariate_at
 from tdm.model import PopulationModel
 from tdm.protocol import LabelRules, Protocol
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
@@ -123,9 +123,6 @@ def _dosing(history: History) -> Iterator[Finding]:
 
 
 def _hematocrit(case: Case, history: History) -> Iterator[Finding]:
-    value = case.patient.hematocrit_percent
-    for change in case.covariates:
-        if change.hematocrit_percent is not None and history.clock.hours(change.time) <= history.now_h:
-            value = change.hematocrit_percent
+    value = covariate_at(case, history.clock, "hematocrit_percent", history.now_h)
     if value is not None and value < LOW_HEMATOCRIT_PERCENT:
         yield finding("low_hematocrit", hematocrit=f"{value:g} %")

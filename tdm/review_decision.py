@@ -83,9 +83,8 @@ def _studied(question: Question, decision: Decision) -> Iterator[Finding]:
     best = decision.best.within if decision.best else 0.0
     need = decision.need
     if need and need.once_daily_mg > studied and need.chance.within > best + NOTABLE_LOSS:
-        what.append(
-            f"The dose that fits best, about {need.once_daily_mg:.2g} mg per day ({percent(need.chance.within)} within),"
-        )
+        dose, chance = f"{need.once_daily_mg:.2g} mg per day", percent(need.chance.within)
+        what.append(f"The dose that fits best, about {dose} ({chance} within),")
     for one in what:
         yield finding("dose_above_studied", what=one, highest=f"{studied:g} mg per day", protocol=question.protocol.id)
 

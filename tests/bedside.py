@@ -22,8 +22,7 @@ Json = dict[str, Any]
 Floats = NDArray[np.float64]
 
 
-
-# --- cases -----------------------------------------------------------------------------------------------------------
+# --- cases ----------------------------------------------------------------------------------------------------------
 
 
 def run(dose_mg: float, count: int, start: float = 0.0, every_h: float = 24.0) -> Json:
@@ -98,7 +97,9 @@ def site_model(
     }
 
 
-def site_protocol(highest_daily_dose_mg: float | None = None, low: float = 5.0, high: float = 15.0, **more: Any) -> Json:
+def site_protocol(
+    highest_daily_dose_mg: float | None = None, low: float = 5.0, high: float = 15.0, **more: Any
+) -> Json:
     """Return a protocol of one's own with a window (ng/mL) and, if stated, the highest studied dose (mg per day)."""
     studied = {"studied": {"highest_daily_dose_mg": highest_daily_dose_mg}} if highest_daily_dose_mg else {}
     return {
@@ -119,7 +120,7 @@ def site_protocol(highest_daily_dose_mg: float | None = None, low: float = 5.0, 
     }
 
 
-# --- answers ---------------------------------------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------------------------------------
 
 
 def answer(case: Mapping[str, Any]) -> tdm.Recommendation:
@@ -148,7 +149,7 @@ def option(case: Mapping[str, Any], pattern_mg: Sequence[float], every_h: float 
     return next(one for one in answer(case).options if one.regimen.is_like(wanted))
 
 
-# --- the individual, draw by draw --------------------------------------------------------------------------------------
+# --- the individual, draw by draw -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class Body:
         """Return the elimination rate constant, 1/h."""
         return self.cl / self.v
 
-    def chance(self, holds: NDArray[np.bool_]) -> float:
+    def chance(self, holds: Any) -> float:
         """Return the weight of the draws for which something holds."""
         return float(self.weight @ holds)
 
@@ -209,7 +210,9 @@ class Body:
             found.append(total)
         return np.array(found)
 
-    def chances(self, pattern_mg: Sequence[float], every_h: float, low: float, high: float) -> tuple[float, float, float]:
+    def chances(
+        self, pattern_mg: Sequence[float], every_h: float, low: float, high: float
+    ) -> tuple[float, float, float]:
         """Return the chances below, within and above a window (ng/mL): above if any trough is, else below if any is."""
         troughs = self.troughs(pattern_mg, every_h)
         above = (troughs > high).any(axis=0)
@@ -238,7 +241,9 @@ def simulated(
     events: list[tuple[float, int, Any]] = [(piece.start_h, 0, piece) for piece in pieces[1:]]
     events += [(float(time), 1, None) for time in times_h]
     events += [(time, 2, amount) for time, amount in doses]
-    now, depot, central, found, here = -np.inf, 0.0, 0.0, [], pieces[0]
+    depot: Any = 0.0
+    central: Any = 0.0
+    now, here, found = -np.inf, pieces[0], []
     for time, kind, what in sorted(events, key=lambda event: event[:2]):
         elapsed = time - now if np.isfinite(now) else 0.0
         k = here.cl / here.v
