@@ -207,8 +207,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "numerical_error": Entry(
         "warning",
-        "The numerical error of the probabilities is {error}, above the target.",
-        "Treat probabilities as uncertain by twice this much.",
+        "The numerical error is {error} times what is accepted (probabilities are exact to about {exact}).",
+        "Treat probabilities and intervals as uncertain by this much.",
         DESIGN_RULE,
     ),
     "prior_dominates": Entry(

@@ -178,7 +178,10 @@ def _sliced(log_density: LogDensity, proposal: Proposal) -> Proposal:
     slice_of = np.searchsorted(edges, along)
     centres, factors = [], []
     for number in range(SLICES):
-        part = np.where(slice_of == number, weight, 0.0) / weight[slice_of == number].sum()
+        mass = float(weight.sum(where=slice_of == number))
+        if mass <= LEAST_SHARE:
+            continue
+        part = np.where(slice_of == number, weight, 0.0) / mass
         centre = (part[:, None] * eta).sum(axis=0)
         spread = (part[:, None] * (eta - centre)).T @ (eta - centre)
         known = 1.0 / float(np.sum(part**2))

@@ -16,6 +16,7 @@ from tdm.history import DrawnLevel
 from tdm.kinetics import NG_ML_PER_MG_L, steady_state
 from tdm.lattice import lattice, shifted
 from tdm.likelihood import predictions, prior_objective, weighted_residuals
+from tdm.posterior import PROBABILITY_ERROR
 from tdm.regimen import Regimen
 from tdm.wording import percent, three_digits, when
 
@@ -185,4 +186,6 @@ def fraction_of_steady_state(estimate: Estimate, drawn: DrawnLevel, regimen: Reg
 
 def _numerics(estimate: Estimate) -> Iterator[Finding]:
     if not estimate.draws.certified:
-        yield finding("numerical_error", error=percent(estimate.draws.probability_error))
+        draws = estimate.draws
+        times = max(draws.probability_error / PROBABILITY_ERROR, draws.quantile_error)
+        yield finding("numerical_error", error=f"{times:.2g}", exact=percent(2.0 * draws.probability_error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -160,6 +160,7 @@ class Body:
     v: Floats
     ka: Floats
     weight: Floats
+    unit: dict[tuple[int, float], list[Floats]] = field(default_factory=dict, compare=False)
 
     @property
     def k(self) -> Floats:
@@ -196,19 +197,22 @@ class Body:
         Each dose of the cycle repeats after one whole cycle: a geometric series for each of the two exponentials.
         """
         size = len(pattern_mg)
-        cycle = every_h * size
-        k, ka = self.k, self.ka
-        scale = 1000.0 * ka / (self.v * (ka - k))
-        found = []
-        for place in range(size):
-            total = np.zeros(len(self.cl))
-            for back in range(1, size + 1):
-                age = back * every_h
-                slow = np.exp(-k * age) / -np.expm1(-k * cycle)
-                fast = np.exp(-ka * age) / -np.expm1(-ka * cycle)
-                total += pattern_mg[(place - back) % size] * scale * (slow - fast)
-            found.append(total)
+        by_age = self._by_age(size, every_h)
+        found = [
+            sum(pattern_mg[(place - age) % size] * by_age[age - 1] for age in range(1, size + 1))
+            for place in range(size)
+        ]
         return np.array(found)
+
+    def _by_age(self, size: int, every_h: float) -> list[Floats]:
+        """Return what 1 mg per cycle leaves 1, 2, ... intervals after it (ng/mL), with all its forerunners."""
+        if (size, every_h) not in self.unit:
+            cycle, k, ka = every_h * size, self.k, self.ka
+            scale = 1000.0 * ka / (self.v * (ka - k))
+            slow, fast = scale / -np.expm1(-k * cycle), scale / -np.expm1(-ka * cycle)
+            ages = every_h * np.arange(1, size + 1)
+            self.unit[(size, every_h)] = [slow * np.exp(-k * age) - fast * np.exp(-ka * age) for age in ages]
+        return self.unit[(size, every_h)]
 
     def chances(
         self, pattern_mg: Sequence[float], every_h: float, low: float, high: float
@@ -268,7 +272,9 @@ def body(case: Mapping[str, Any]) -> Body:
 @cache
 def _body(text: str) -> Body:
     one = tdm.estimate(tdm.read_case(text))
-    return Body(one.individual.cl_l_per_h, one.individual.v_l, one.individual.ka_per_h, one.draws.weight)
+    clearance = one.individual.cl_l_per_h
+    ka = np.broadcast_to(one.individual.ka_per_h, clearance.shape)
+    return Body(clearance, one.individual.v_l, ka, one.draws.weight / one.draws.weight.sum())
 
 
 def single_doses(case: Mapping[str, Any], until_h: float = np.inf) -> list[tuple[float, float]]:

@@ -100,10 +100,10 @@ def noisy_levels(proportional: float) -> Json:
     return steady_adult(model=site_model(residual={"kind": "proportional", "proportional": proportional}))
 
 
-def wide_prior(proportional: float) -> Json:
-    """Return one precise level in a wide population: a ridge that takes more draws than there are."""
+def wide_prior(sd: float, proportional: float = 0.05) -> Json:
+    """Return one precise level in a population of this SD (no unit): if wide, a ridge that takes too many draws."""
     residual = {"kind": "proportional", "proportional": proportional}
-    return one_level(6.0, model=site_model(sd={"cl": 0.5, "v": 0.5}, residual=residual))
+    return one_level(6.0, model=site_model(sd={"cl": sd, "v": sd, "ka": sd}, residual=residual))
 
 
 def start(hematocrit: float) -> Json:
@@ -344,7 +344,7 @@ TABLE = (
         raises="Architect CMIA",
         quiet="LC-MS/MS",
     ),
-    Edge("numerical_error", "a ridge in a wide population", wide_prior, raises=0.02, quiet=0.2),
+    Edge("numerical_error", "a ridge in a wide population", wide_prior, raises=1.0, quiet=0.3),
     Edge("prior_dominates", "the levels leave more than 70 % of the SD", noisy_levels, raises=0.36, quiet=0.35),
     Edge(
         "prior_dominates",
@@ -536,7 +536,11 @@ def test_the_posterior_predictive_p_value_by_simulation() -> None:
         case, rng = two_regimens(value), np.random.default_rng(3)
         one = body(case)
         chosen = rng.choice(len(one.weight), size=200_000, p=one.weight)
-        own = residuals(case, MAO_RESIDUAL, Body(one.cl[chosen], one.v[chosen], np.broadcast_to(one.ka, one.cl.shape)[chosen], one.weight[chosen]))
+        own = residuals(
+            case,
+            MAO_RESIDUAL,
+            Body(one.cl[chosen], one.v[chosen], np.broadcast_to(one.ka, one.cl.shape)[chosen], one.weight),
+        )
         again = rng.standard_normal(own.shape)
         p[value] = float(np.mean((again**2).sum(axis=1) >= (own**2).sum(axis=1)))
     assert p[33.0] < 0.01 < p[30.0]
@@ -617,7 +621,9 @@ def best_once_daily(one: Body, low: float, high: float) -> tuple[float, float]:
     """Return the once-daily dose (mg, any number) with the highest chance of a window (ng/mL), and this chance."""
     doses = np.linspace(0.2, 6.0, 581)
     unit = one.troughs((1.0,), 24.0)[0]
-    chances = [one.chance((unit * each >= low) & (unit * each <= high)) for each in doses]
+    order = np.argsort(unit)
+    up_to = np.concatenate([[0.0], np.cumsum(one.weight[order])])
+    chances = up_to[np.searchsorted(unit[order], high / doses)] - up_to[np.searchsorted(unit[order], low / doses)]
     place = int(np.argmax(chances))
     return float(doses[place]), float(chances[place])
 
@@ -729,9 +735,16 @@ def test_a_second_explanation_with_a_chance_of_a_tenth_is_told_and_is_in_the_pro
     assert "second_optimum" in codes(case)
 
 
-def test_the_numerical_error_that_is_told_is_above_its_target() -> None:
+@pytest.mark.parametrize(("sd", "proportional"), [(1.0, 0.05), (0.6, 0.1), (0.8, 0.1), (0.6, 0.05)])
+def test_the_numerical_error_that_is_told_is_above_its_target(sd: float, proportional: float) -> None:
     # 0.15 % is the target for a probability; a finding that tells a smaller one contradicts itself
-    for proportional in (0.02, 0.0577):
-        case = wide_prior(proportional)
-        if "numerical_error" in codes(case):
-            assert answer(case).basis.numerics.probability_error > 0.0015
+    case = wide_prior(sd, proportional)
+    if "numerical_error" in codes(case) and "probabilities is" in findings(case)["numerical_error"].message:
+        assert answer(case).basis.numerics.probability_error > 0.0015
+
+
+def test_a_hard_posterior_is_answered_with_its_error() -> None:
+    # the widest population that a model may have, and a level a day after the first dose
+    model = site_model(sd={"cl": 1.5, "v": 1.5, "ka": 1.5}, residual={"kind": "proportional", "proportional": 0.05})
+    case = one_level(3.0, model=model, levels=[level(24.0, 3.0)])
+    assert answer(case).basis.numerics.certified or "numerical_error" in codes(case)

@@ -142,7 +142,16 @@ def test_the_docs_table_of_design_rules_has_the_values_of_the_code() -> None:
 
 
 def test_every_design_rule_of_the_judgement_is_in_the_docs() -> None:
-    for module in ("decision", "review_case", "review_fit", "review_decision", "candidates", "next_level", "history", "dosing"):
+    for module in (
+        "decision",
+        "review_case",
+        "review_fit",
+        "review_decision",
+        "candidates",
+        "next_level",
+        "history",
+        "dosing",
+    ):
         source = (ROOT / "tdm" / f"{module}.py").read_text(encoding="utf-8")
         named = set(re.findall(r"^([A-Z][A-Z_]+)(?:, [A-Z_]+)* = [\d(-]", source, flags=re.MULTILINE))
         technical = {"ROUNDING_MG", "DOSE_GRAIN_MG", "DAILY_H", "PRIOR_POINTS", "LISTED_FROM", "ADULT_FROM_YEARS"}
