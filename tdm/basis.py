@@ -123,7 +123,7 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
     if case.now is None:
         now = when(history.clock, history.now_h)
         found.append(Assumed(field="now", value=now, why="not given; the later of the last level and the last dose"))
-    if case.product == TABLETS:
+    if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=product_in_words(TABLETS), why="the label's tablets"))
     taken = {drug.name.strip().lower() for drug in case.comedications}
     found += [

@@ -6,6 +6,7 @@ mg, concentrations in ng/mL, probabilities without unit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -337,7 +338,7 @@ def _raised_to_measured(estimate: Estimate) -> Floats:
 
 
 def _first_time(reached: Callable[[float], bool]) -> float:
-    """The first hour, to a minute, at which a condition holds that stays true once it is."""
+    """The first hour, to a hundredth, at which a condition holds that stays true once it is."""
     if reached(0.0):
         return 0.0
     low, high = 0.0, 24.0
@@ -346,4 +347,4 @@ def _first_time(reached: Callable[[float], bool]) -> float:
     while high - low > 1.0 / 60.0:
         middle = 0.5 * (low + high)
         low, high = (low, middle) if reached(middle) else (middle, high)
-    return high
+    return math.ceil(high * 100.0) / 100.0

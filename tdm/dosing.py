@@ -157,10 +157,11 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
 def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:
     """The regimen of doses written one by one: the last ones repeat, at gaps that stand for one usual interval."""
     for size in (1, 2):
-        recent, amounts = times[-2 * size :], doses[-2 * size :]
-        if len(recent) < 2 * size or np.any(amounts[:size] != amounts[size:]):
+        amounts = doses[-2 * size :]
+        if len(amounts) < 2 * size or np.any(amounts[:size] != amounts[size:]):
             continue
-        intervals = {nominal_interval(float(gap)) for gap in np.diff(recent)}
+        # three doses, where there are so many, so that one dose at an odd time makes no regimen of its own
+        intervals = {nominal_interval(float(gap)) for gap in np.diff(times[-max(3, 2 * size) :])}
         if len(intervals) == 1 and intervals <= set(USUAL_INTERVALS_H):
             return Regimen(pattern_mg=tuple(amounts[:size].tolist()), every_h=intervals.pop())
     return None

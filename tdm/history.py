@@ -29,7 +29,7 @@ from tdm.dosing import (
 )
 from tdm.errors import Problem, Refused, refuse
 from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
-from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
+from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 
 # Design rules of the reading of a history.
 # A trough was drawn from this part of the dosing interval on ...
@@ -152,7 +152,7 @@ def read_history(case: Case, model: PopulationModel) -> History:
         dosing=dosing_at(given, declared, now_h),
         pieces=pieces,
         assumed=assumed,
-        unstudied=_checked_limits(case, model, pieces),
+        unstudied=_checked_limits(case, model, clock, now_h),
         late_changes=late,
     )
 
@@ -244,13 +244,21 @@ def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[flo
         for name in model.covariates_used
         if getattr(change, name, None) is not None
     ]
-    for drug in case.comedications:
-        name = drug.name.strip().lower()
-        if name in model.covariates_used and name in COMEDICATION_COVARIATES:
-            found.append((clock.hours(drug.start), -1, name, 1.0))
-            if drug.stop is not None:
-                found.append((clock.hours(drug.stop), -1, name, 0.0))
+    for name in COMEDICATION_COVARIATES:
+        if name in model.covariates_used:
+            found += _taken(case, clock, name)
     return found
+
+
+def _taken(case: Case, clock: Clock, name: str) -> list[tuple[float, int, str, float]]:
+    """When a comedication starts and ends to be taken, by any of its prescriptions."""
+    spells = [
+        (clock.hours(drug.start), math.inf if drug.stop is None else clock.hours(drug.stop))
+        for drug in case.comedications
+        if drug.name.strip().lower() == name
+    ]
+    times = sorted({time for spell in spells for time in spell if math.isfinite(time)})
+    return [(time, -1, name, float(any(start <= time < stop for start, stop in spells))) for time in times]
 
 
 def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | None:
@@ -269,11 +277,11 @@ def _missing_covariate(model: PopulationModel, name: str) -> Problem:
     return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
 
 
-def _checked_limits(case: Case, model: PopulationModel, pieces: tuple[CovariatePiece, ...]) -> tuple[Unstudied, ...]:
-    """The values outside the studied range; raise `Refused` for one outside a hard limit."""
+def _checked_limits(case: Case, model: PopulationModel, clock: Clock, now_h: float) -> tuple[Unstudied, ...]:
+    """The values by `now` outside the studied range; raise `Refused` for one outside a hard limit."""
     unstudied, refused = [], []
     for limit in model.limits:
-        for pointer, value in _values_of(case, limit.of, pieces):
+        for pointer, value in _values_of(case, limit.of, clock, now_h):
             if not limit.admits(value):
                 refused.append(_beyond_hard_limit(model, limit, pointer, value))
             elif not limit.studied(value):
@@ -283,14 +291,12 @@ def _checked_limits(case: Case, model: PopulationModel, pieces: tuple[CovariateP
     return tuple(unstudied)
 
 
-def _values_of(case: Case, name: str, pieces: tuple[CovariatePiece, ...]) -> list[tuple[str, float]]:
-    if name == "daily_dose_mg" or name in YES_NO_COVARIATES:
-        return []
+def _values_of(case: Case, name: str, clock: Clock, now_h: float) -> list[tuple[str, float]]:
     start = getattr(case.patient, name, None)
     found = [(f"/patient/{name}", float(start))] if start is not None else []
     for index, change in enumerate(case.covariates):
         value = getattr(change, name, None)
-        if value is not None:
+        if value is not None and clock.hours(change.time) <= now_h + SAME_INSTANT_H:
             found.append((f"/covariates/{index}/{name}", float(value)))
     return found
 

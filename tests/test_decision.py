@@ -118,7 +118,7 @@ def expected(case: Json) -> Expected:
     if current and current not in pool:
         pool.append(current)
     chances = {each: one.chances(*each, low, high) for each in pool}
-    top = max(chance[1] for chance in chances.values())
+    top = max((chance[1] for chance in chances.values()), default=0.0)
     if top < 0.5:
         return Expected("none", None, chances)
     last = next((each.get("level_ng_ml") for each in reversed(case.get("levels", []))), None)
@@ -207,6 +207,22 @@ def test_the_decision_is_that_of_the_rule_book(seed: int) -> None:
         return
     rules = expected(case)
     assert (found.decision, regimen(found.proposal)) == (rules.decision, rules.proposal)
+
+
+@pytest.mark.parametrize("seed", range(0, 70, 3))
+def test_the_options_stand_in_the_order_of_the_rule_book(seed: int) -> None:
+    case = random_case(seed)
+    chances, runs = dict(expected(case).chances), case.get("doses", [])
+    daily = runs[0]["dose_mg"] * 24.0 / runs[0]["every_h"] if runs else 0.0
+    listed_here = [regimen(one) for one in answer(case).options if "own start" not in one.reason]
+    ranked: list[Pattern] = []
+    while chances:
+        ranked.append(own_best(chances, daily))
+        del chances[ranked[-1]]
+    if "own start" in " ".join(one.reason for one in answer(case).options):
+        return  # a start that cannot be given stands among them
+    assert listed_here == [each for each in ranked if each in listed_here]
+    assert ranked[0] in listed_here
 
 
 # --- candidates -------------------------------------------------------------------------------------------------------
@@ -736,6 +752,16 @@ def test_a_level_above_20_that_is_no_trough_holds_nothing_by_itself() -> None:
 def test_an_earlier_level_above_20_does_not_hold_after_a_lower_trough() -> None:
     case = adult(doses=[run(4, 10), run(2, 10, 240.0)], levels=[level(240.0, 22.0), level(480.0, 11.0)], now=480.0)
     assert answer(case).decision != "hold"
+
+
+def test_a_hold_ends_with_a_low_level_drawn_days_after_the_last_dose() -> None:
+    high = level(240.0, 25.0)
+    for value, decision in ((20.1, "hold"), (12.0, None)):
+        case = adult(doses=[run(4, 10)], levels=[high, level(336.0, value)], now=336.0)
+        found = answer(case)
+        assert (found.decision == "hold") is (decision == "hold"), value
+        assert "dosing_interrupted" in codes(case)
+    assert answer(adult(doses=[run(4, 10)], levels=[high], now=336.0)).decision == "hold"
 
 
 def test_under_a_hold_nothing_higher_than_the_current_dose_is_resumed() -> None:
