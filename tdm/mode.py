@@ -43,7 +43,7 @@ SCREENING_POINTS = 64
 SCREENING_SD = 4.5
 STARTS = 6
 # Patients are fitted in groups of this size, whose arrays stay in the processor's cache.
-GROUP = 4096
+GROUP = 5120
 
 
 class NotConverged(RuntimeError):
