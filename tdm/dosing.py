@@ -33,7 +33,8 @@ RECENT_H = 168.0
 class Dosing:
     """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
 
-    After an interruption there is no `regimen`; `last_regimen` and `daily_dose_mg` are those before it.
+    `trough_h` is when the dose after the last one was due, or `now` where that is overdue. After an interruption there
+    is no `regimen`; `last_regimen` and `daily_dose_mg` are those before it.
     """
 
     regimen: Regimen | None
@@ -41,6 +42,7 @@ class Dosing:
     since_h: float | None
     last_dose_h: float | None
     next_due_h: float
+    trough_h: float
     daily_dose_mg: float | None
     interrupted: bool
 
@@ -138,7 +140,7 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     """Return the dosing (h, mg) that covers `now_h`, from the doses given and those declared."""
     times, owner = single_doses(given)
     if not len(times):
-        return Dosing(None, None, None, None, now_h, None, False)
+        return Dosing(None, None, None, None, now_h, now_h, None, False)
     last = float(times[-1])
     all_times, all_owner = single_doses(declared)
     position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
@@ -148,10 +150,11 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
     daily = regimen.daily_dose_mg if regimen else _mean_daily_dose_mg(times, doses)
     due = last + interval
+    trough = max(due, now_h)
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
     since = float(regimen_changes(given)[-1])
-    return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), daily, interrupted)
+    return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), trough, daily, interrupted)
 
 
 def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:

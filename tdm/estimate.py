@@ -115,8 +115,12 @@ class Estimate:
 
     @cached_property
     def trough_due_ng_ml(self) -> float:
-        """Return the median individual concentration (ng/mL) when the next dose is due; 0 if nothing was given."""
-        concentration = NG_ML_PER_MG_L * self.due.central_mg / self.individual.v_l
+        """Return the median individual trough (ng/mL): when the next dose is due, or at `now` where it is overdue."""
+        dosing = self.history.dosing
+        central = self.due.central_mg
+        if dosing.trough_h < dosing.next_due_h:
+            central = amounts_at(self, self.draws.eta, np.array([dosing.trough_h])).central_mg[:, 0]
+        concentration = NG_ML_PER_MG_L * central / self.individual.v_l
         return float(quantiles(concentration, self.draws.weight, (0.5,))[0])
 
     @cached_property

@@ -40,7 +40,9 @@ def repeat_soon(estimate: Estimate, regimen: Regimen | None) -> NextLevel:
         return NextLevel(early, late, "repeat_soon")
     first = due + regimen.every_h * np.ceil((early - due - SAME_INSTANT_H) / regimen.every_h)
     last = due + regimen.every_h * np.floor((late - due + SAME_INSTANT_H) / regimen.every_h)
-    return NextLevel(float(first), float(max(first, last)), "repeat_soon")
+    if first > last:  # no dose falls into these days
+        return NextLevel(early, late, "repeat_soon")
+    return NextLevel(float(first), float(last), "repeat_soon")
 
 
 def next_trough(estimate: Estimate) -> NextLevel:

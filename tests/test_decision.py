@@ -413,7 +413,7 @@ def test_the_highest_chance_comes_first() -> None:
 PATTERNS = [((2.0,), OD), ((1.0,), BID), ((1.5, 2.0), OD), ((4.0,), EOD)]
 
 
-@pytest.mark.parametrize(("simple", "complex_"), itertools.combinations(PATTERNS, 2))
+@pytest.mark.parametrize(("simple", "complex_"), list(itertools.combinations(PATTERNS, 2)))
 def test_the_simpler_pattern_comes_first_within_three_points(simple: Pattern, complex_: Pattern) -> None:
     assert order(offered(*simple, 0.871), offered(*complex_, 0.9))[0] == simple
     assert order(offered(*simple, 0.869), offered(*complex_, 0.9))[0] == complex_
@@ -754,6 +754,17 @@ def test_an_earlier_level_above_20_does_not_hold_after_a_lower_trough() -> None:
     assert answer(case).decision != "hold"
 
 
+def test_an_overdue_dose_does_not_hide_a_concentration_above_20_at_now() -> None:
+    # the dose of 240 h was not taken; at 246 h the concentration is what it is, whatever is left at the next usual time
+    for amount, held in ((5.5, True), (4.4, False)):
+        case = adult(doses=[run(amount, 10)], now=246.0)
+        one = body(case)
+        at_now, at_next = one.concentration(single_doses(case), [246.0, 264.0]).T
+        assert (one.quantile(at_now, 0.5) > 20.0) is held
+        assert one.quantile(at_next, 0.5) < 20.0
+        assert (answer(case).decision == "hold") is held
+
+
 def test_a_hold_ends_with_a_low_level_drawn_days_after_the_last_dose() -> None:
     high = level(240.0, 25.0)
     for value, decision in ((20.1, "hold"), (12.0, None)):
@@ -1026,6 +1037,13 @@ def test_a_level_that_has_to_be_repeated_is_due_in_3_to_5_days(name: str) -> Non
     if proposal is not None:
         start, every = float(proposal.start_at), proposal.regimen.every_h  # type: ignore[arg-type]
         assert (first - start) % every == (last - start) % every == 0.0
+
+
+def test_a_level_that_has_to_be_repeated_does_not_wait_for_a_weekly_dose() -> None:
+    case = adult(doses=[run(4, 3, 0.0, 168.0)], levels=[censored(336.0, 2.0)], now=504.0)
+    found = answer(case).next_level
+    assert found is not None
+    assert 504.0 + 72.0 <= float(found.from_) <= float(found.to) <= 504.0 + 120.0  # type: ignore[arg-type]
 
 
 # --- what is asked for, what is planned -------------------------------------------------------------------------------
