@@ -129,11 +129,6 @@ class History:
         """Return the values of the model's covariates at `now`, each in its own unit."""
         return self.pieces[-1].covariates
 
-    @property
-    def typical_now(self) -> Mapping[Parameter, float]:
-        """Return the typical CL (L/h), V (L) and ka (1/h) at `now`."""
-        return self.pieces[-1].typical
-
 
 def read_history(case: Case, model: PopulationModel) -> History:
     """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate."""
