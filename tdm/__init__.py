@@ -3,6 +3,7 @@
     case = tdm.read_case(text)         # the one strict door; raises tdm.Refused
     answer = tdm.recommend(case)       # decision, options, findings, basis
     one = tdm.estimate(case)           # the individual: one.eta, one.draws
+    tdm.time_after_dose(doses, levels) # when each level was drawn, and whether it is a trough
 
 It supports a professional, who decides; it is no cleared medical device.
 """
@@ -18,6 +19,7 @@ from tdm.protocol import Protocol
 from tdm.reading import read_case
 from tdm.recommendation import estimate, recommend
 from tdm.regimen import Regimen
+from tdm.sampling import Sampled, time_after_dose
 from tdm.seeds import load_model, load_protocol, model_ids, protocol_ids
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Recommendation",
     "Refused",
     "Regimen",
+    "Sampled",
     "estimate",
     "load_model",
     "load_protocol",
@@ -38,4 +41,5 @@ __all__ = [
     "protocol_ids",
     "read_case",
     "recommend",
+    "time_after_dose",
 ]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tdm.clock import AnswerTime
 from tdm.findings import Finding
 from tdm.regimen import Regimen
+from tdm.said import Said
 
 SIGNIFICANT_DIGITS = 6
 
@@ -41,8 +42,37 @@ class Probability(_Noun):
     above: Rounded
 
 
+class WindowAnswer(_Noun):
+    """The window that the answer aims at, ng/mL, ends included: that of the protocol, or the target of the case."""
+
+    low_ng_ml: Rounded
+    high_ng_ml: Rounded
+
+
+class NextLevelAnswer(_Noun):
+    """When to measure again (times in the kind of the case, or hours), and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+    from_: Annotated[AnswerTime, Field(alias="from")]
+    to: AnswerTime
+    reason: Said
+
+
+class Curve(_Noun):
+    """Concentrations (ng/mL) over time: the history, and what is proposed ahead; median and 90 % interval."""
+
+    times: tuple[AnswerTime, ...]
+    median: tuple[Rounded, ...]
+    p05: tuple[Rounded, ...]
+    p95: tuple[Rounded, ...]
+
+
 class AnswerOption(_Noun):
-    """A regimen with its predicted steady-state trough (ng/mL), mg per day and chances; null without a window."""
+    """A regimen with its predicted steady-state trough (ng/mL), mg per day and chances; null without a window.
+
+    One that was asked for has its own curve and next level, unless the decision is to hold.
+    """
 
     regimen: Regimen
     start_at: AnswerTime
@@ -50,8 +80,10 @@ class AnswerOption(_Noun):
     trough_ng_ml: Spread
     probability: Probability | None
     measured_within: Rounded | None
-    reason: str
+    reason: Said
     asked: bool = False
+    curve: Curve | None = None
+    next_level: NextLevelAnswer | None = None
 
 
 class Until(_Noun):
@@ -65,7 +97,7 @@ class HoldAnswer(_Noun):
     """A hold: until when at least, on which condition (ng/mL), and with what to resume."""
 
     until: Until
-    condition: str
+    condition: Said
     resume: AnswerOption | None
 
 
@@ -83,7 +115,7 @@ class LabelRule(_Noun):
     daily_dose_mg: LabelDoses | None
     current_daily_dose_mg: Rounded | None
     trough_ng_ml: Rounded | None
-    reason: str | None
+    reason: Said | None
     source: str
 
 
@@ -127,16 +159,6 @@ class Fit(_Noun):
     levels: tuple[LevelFit, ...]
 
 
-class NextLevelAnswer(_Noun):
-    """When to measure again (times in the kind of the case, or hours), and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
-
-    from_: Annotated[AnswerTime, Field(alias="from")]
-    to: AnswerTime
-    reason: str
-
-
 class SourceAnswer(_Noun):
     """A model or protocol with its citation, grade of transcription and level of evidence (no units)."""
 
@@ -153,15 +175,15 @@ class Assumed(_Noun):
     """What the case did not say and the answer took for granted, with its unit and why."""
 
     field: str
-    value: str
-    why: str
+    value: Said
+    why: Said
 
 
 class Ignored(_Noun):
     """What the case said and the answer does not use (JSON Pointer), and why."""
 
     pointer: str
-    why: str
+    why: Said
 
 
 class Numerics(_Noun):
@@ -178,31 +200,24 @@ class Basis(_Noun):
 
     models: tuple[SourceAnswer, ...]
     protocol: SourceAnswer
-    window: str | None
+    window: Said | None
     assumed: tuple[Assumed, ...]
     ignored: tuple[Ignored, ...]
-    equations: tuple[str, ...]
+    equations: tuple[Said, ...]
     ambiguities: tuple[str, ...]
     numerics: Numerics
     versions: dict[str, str]
     case_id: str
-    disclaimer: str
-
-
-class Curve(_Noun):
-    """Concentrations (ng/mL) over time: the history, and what is proposed ahead; median and 90 % interval."""
-
-    times: tuple[AnswerTime, ...]
-    median: tuple[Rounded, ...]
-    p05: tuple[Rounded, ...]
-    p95: tuple[Rounded, ...]
+    disclaimer: Said
 
 
 class Recommendation(_Noun):
     """The whole answer to a case; units in the names of the fields, times in the kind that the case uses."""
 
     decision: Literal["start", "keep", "increase", "decrease", "change", "hold", "none"]
-    summary: str
+    summary: Said
+    now: AnswerTime
+    window: WindowAnswer | None
     proposal: AnswerOption | None
     hold: HoldAnswer | None
     options: tuple[AnswerOption, ...]

@@ -19,6 +19,7 @@ from tdm.answer import (
     Recommendation,
     Spread,
     Until,
+    WindowAnswer,
 )
 from tdm.basis import basis_of
 from tdm.case import Case
@@ -31,17 +32,20 @@ from tdm.label_rule import Proportion, label_proportion
 from tdm.next_level import NextLevel, next_level, next_trough, repeat_soon
 from tdm.option import QUANTILES
 from tdm.posterior import quantiles
+from tdm.regimen import Regimen
+from tdm.said import Said, listed, say, sentences
 from tdm.series import Floats
 from tdm.wording import percent, product_in_words
 
 # The findings after which a level has to be repeated soon.
 REPEAT_AFTER = ("levels_contradict", "check_adherence")
-VERBS = {
-    "start": "Start with",
-    "keep": "Keep",
-    "increase": "Increase to",
-    "decrease": "Decrease to",
-    "change": "Change to",
+ADVICE = {
+    "start": "Start with {regimen}: {chance} chance of a trough of {window}.",
+    "keep": "Keep {regimen}: {chance} chance of a trough of {window}.",
+    "resume": "Resume {regimen}: {chance} chance of a trough of {window}.",
+    "increase": "Increase to {regimen}: {chance} chance of a trough of {window}{now}.",
+    "decrease": "Decrease to {regimen}: {chance} chance of a trough of {window}{now}.",
+    "change": "Change to {regimen}: {chance} chance of a trough of {window}{now}.",
 }
 
 
@@ -50,39 +54,46 @@ def assemble(
 ) -> Recommendation:
     """Return the answer of a decision with its findings (units in the names of its fields)."""
     estimate, clock = question.estimate, question.estimate.history.clock
+    goes_on = decision.proposal or decision.current
     return Recommendation(
         decision=decision.kind,
         summary=_summary(question, decision, findings),
+        now=clock.time(estimate.history.now_h),
+        window=_window(question),
         proposal=_option(question, decision.proposal, clock, decision) if decision.proposal else None,
         hold=_hold(question, decision, clock),
-        options=tuple(_option(question, offered, clock, decision) for offered in decision.offered),
+        options=tuple(_listed_option(question, offered, clock, decision, findings) for offered in decision.offered),
         current=_option(question, decision.current, clock, decision) if decision.current else None,
         label_rule=_label_rule(question),
         individual=_individual(estimate),
         fits=(_fit(estimate, clock),),
-        next_level=_next_level(question, decision, findings, clock),
+        next_level=_next_level(question, decision, goes_on.option.regimen if goes_on else None, findings, clock),
         findings=findings,
         basis=basis_of(case, question, why_model),
-        curve=_curve(question, decision, clock),
+        curve=_curve(question, decision.proposal, clock),
     )
 
 
-def _summary(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> str:
+def _summary(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
     if decision.hold is not None:
         reason = next(one.message for one in findings if one.code == "level_above_20")
-        return f"Hold sirolimus. {reason} Repeat the level before any further dose."
+        return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=reason)
     if decision.proposal is None:
         blocking = [one.message for one in findings if one.severity == "blocking"]
-        return "No dose is advised. " + " ".join(blocking)
-    chosen = decision.proposal
-    now = ""
-    if decision.kind not in ("start", "keep") and decision.current is not None:
-        now = f"; now {percent(decision.current.within)}"
-    first = "First check adherence and repeat the level. Then: " if _low(findings) else ""
-    verb = "Resume" if decision.kind == "keep" and decision.current is None else VERBS[decision.kind]
+        return sentences([say("No dose is advised."), *blocking])
+    chosen, values = decision.proposal, {}
+    if decision.kind not in ("start", "keep"):
+        going_on = decision.current
+        values["now"] = say("; now {chance}", chance=percent(going_on.within)) if going_on is not None else ""
+    advice = say(
+        ADVICE["resume" if decision.kind == "keep" and decision.current is None else decision.kind],
+        regimen=chosen.option.regimen.in_words(),
+        chance=percent(chosen.within),
+        window=str(question.window),
+        **values,
+    )
     return (
-        f"{first}{verb} {chosen.option.regimen.in_words()}: {percent(chosen.within)} chance of a trough of "
-        f"{question.window}{now}."
+        say("First check adherence and repeat the level. Then: {advice}", advice=advice) if _low(findings) else advice
     )
 
 
@@ -104,24 +115,39 @@ def _option(question: Question, offered: Offered, clock: Clock, decision: Decisi
     )
 
 
-def _reason(question: Question, offered: Offered, decision: Decision) -> str:
+def _listed_option(
+    question: Question, offered: Offered, clock: Clock, decision: Decision, findings: tuple[Finding, ...]
+) -> AnswerOption:
+    """An option of the list; one that was asked for brings its own picture and next level, but not under a hold."""
+    option = _option(question, offered, clock, decision)
+    if offered.origin != "asked" or decision.hold is not None:
+        return option
+    then = _next_level(question, decision, offered.option.regimen, findings, clock)
+    return option.model_copy(update={"curve": _curve(question, offered, clock), "next_level": then})
+
+
+def _window(question: Question) -> WindowAnswer | None:
+    window = question.window
+    return WindowAnswer(low_ng_ml=window.low_ng_ml, high_ng_ml=window.high_ng_ml) if window else None
+
+
+def _reason(question: Question, offered: Offered, decision: Decision) -> Said:
     """Why an option is there, and why it cannot be the proposal where it cannot."""
-    reasons = {
-        "candidate": "",
-        "current": "going on as now",
-        "protocol_start": f"the protocol's own start ({question.protocol.start.text})"
-        if question.protocol.start
-        else "",
-        "asked": "asked for",
-    }
-    parts = [reasons[offered.origin]] if reasons[offered.origin] else []
+    parts: list[str] = []
+    if offered.origin == "current":
+        parts.append(say("going on as now"))
+    elif offered.origin == "asked":
+        parts.append(say("asked for"))
+    elif offered.origin == "protocol_start" and question.protocol.start:
+        parts.append(say("the protocol's own start ({text})", text=question.protocol.start.text))
     if decision.proposal is not None and offered.option.regimen == decision.proposal.option.regimen:
-        parts.append("the proposal")
+        parts.append(say("the proposal"))
     if not offered.preparable:
-        parts.append(f"cannot be prepared from {product_in_words(question.product)}")
+        parts.append(say("cannot be prepared from {product}", product=product_in_words(question.product)))
     if not offered.within_studied:
-        parts.append(f"above {decision.ceiling.daily_mg:g} mg per day, the most that is proposed here")
-    return "; ".join(parts) or "can be given"
+        ceiling = f"{decision.ceiling.daily_mg:g} mg"
+        parts.append(say("above {ceiling} per day, the most that is proposed here", ceiling=ceiling))
+    return listed(parts) if parts else say("can be given")
 
 
 def _hold(question: Question, decision: Decision, clock: Clock) -> HoldAnswer | None:
@@ -131,7 +157,10 @@ def _hold(question: Question, decision: Decision, clock: Clock) -> HoldAnswer | 
     resume = _resumed(question, decision, clock)
     return HoldAnswer(
         until=Until(median=clock.time(hold.median_h), p95=clock.time(hold.p95_h)),
-        condition=f"a repeated level at or below {hold.limit_ng_ml:g} ng/mL; never the passing of time alone",
+        condition=say(
+            "a repeated level at or below {limit}; never the passing of time alone",
+            limit=f"{hold.limit_ng_ml:g} ng/mL",
+        ),
         resume=resume,
     )
 
@@ -144,7 +173,7 @@ def _resumed(question: Question, decision: Decision, clock: Clock) -> AnswerOpti
     shown = next(one for one in decision.offered if one.option.regimen == resume.option.regimen)
     answer = _option(question, shown, clock, decision)
     return answer.model_copy(
-        update={"start_at": clock.time(resume.start_h), "reason": "after a repeated level fulfils the condition"}
+        update={"start_at": clock.time(resume.start_h), "reason": say("after a repeated level fulfils the condition")}
     )
 
 
@@ -203,37 +232,40 @@ def _fit(estimate: Estimate, clock: Clock) -> Fit:
 
 
 def _next_level(
-    question: Question, decision: Decision, findings: tuple[Finding, ...], clock: Clock
+    question: Question, decision: Decision, regimen: Regimen | None, findings: tuple[Finding, ...], clock: Clock
 ) -> NextLevelAnswer | None:
     estimate = question.estimate
-    chosen = decision.proposal or decision.current
-    regimen = chosen.option.regimen if chosen else None
     if decision.hold is not None:
         found = repeat_soon(estimate, None)
     elif any(one.code in REPEAT_AFTER for one in findings):
         found = repeat_soon(estimate, regimen)
-    elif chosen is None:
+    elif regimen is None:
         return None
-    elif estimate.history.levels and not estimate.history.used:
+    elif decision.stopped_by is not None or (estimate.history.levels and not estimate.history.used):
         found = next_trough(estimate)
     else:
-        found = next_level(estimate, chosen.option.regimen, question.label)
+        found = next_level(estimate, regimen, question.label)
     return NextLevelAnswer(from_=clock.time(found.from_h), to=clock.time(found.to_h), reason=_why_then(found))
 
 
-def _why_then(found: NextLevel) -> str:
+def _why_then(found: NextLevel) -> Said:
     if found.why == "repeat_soon":
-        return "a level has to be repeated within 3 to 5 days"
+        return say("a level has to be repeated within 3 to 5 days")
     if found.why == "trough_missing":
-        return "no level could be used: measure a trough just before the next dose"
-    share = percent(found.share or 0.0)
+        return say("no level could be used: measure a trough just before the next dose")
+    chance = percent(found.share or 0.0)
     if found.why == "near_steady_state":
-        return f"from 7 to 14 days on, the first pre-dose time within 10 % of the new steady state; chance {share}"
-    return f"by then within 10 % of the new steady state with a chance of only {share}; later levels will tell more"
+        return say(
+            "from 7 to 14 days on, the first pre-dose time within 10 % of the new steady state; chance {chance}",
+            chance=chance,
+        )
+    return say(
+        "by then within 10 % of the new steady state with a chance of only {chance}; later levels will tell more",
+        chance=chance,
+    )
 
 
-def _curve(question: Question, decision: Decision, clock: Clock) -> Curve:
-    chosen = decision.proposal
+def _curve(question: Question, chosen: Offered | None, clock: Clock) -> Curve:
     due = question.estimate.history.dosing.next_due_h
     points = curve_points(
         question.estimate, chosen.option.regimen if chosen else None, chosen.start_h if chosen else due

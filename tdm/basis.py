@@ -16,10 +16,11 @@ from tdm.citation import Citation
 from tdm.decision import Question
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.review_case import modelled_comedications
+from tdm.said import Said, listed, say
 from tdm.version import __version__
 from tdm.wording import product_in_words, when
 
-DISCLAIMER = (
+DISCLAIMER = say(
     "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
     "behind it were read at second hand."
 )
@@ -37,8 +38,8 @@ def basis_of(case: Case, question: Question, why_model: str | None) -> Basis:
         assumed=tuple(_assumed(case, question, why_model)),
         ignored=tuple(_ignored(case, question)),
         equations=(
-            *model.equations(),
-            "concentration = 1000 * central amount / v  [ng/mL]",
+            *(Said(equation) for equation in model.equations()),
+            say("concentration = 1000 * central amount / v  [ng/mL]"),
             _residual_in_words(question),
         ),
         ambiguities=tuple(f"{one.id}: {one.text.strip()}" for one in model.ambiguities),
@@ -89,23 +90,23 @@ def _source(seed_id: str, title: str, citation: Citation | None) -> SourceAnswer
     )
 
 
-def _window_source(case: Case, question: Question) -> str | None:
+def _window_source(case: Case, question: Question) -> Said | None:
     if question.window is None:
         return None
-    origin = "target of the case" if case.target else (question.window.source or question.protocol.id)
-    return f"{question.window} ({origin})"
+    origin = say("target of the case") if case.target else (question.window.source or question.protocol.id)
+    return say("{window} ({origin})", window=str(question.window), origin=origin)
 
 
-def _residual_in_words(question: Question) -> str:
+def _residual_in_words(question: Question) -> Said:
     residual = question.estimate.model.residual
     if residual.kind == "log-normal":
-        return f"residual error: log-normal, SD {residual.sd:g}"
-    parts = []
+        return say("residual error: log-normal, SD {sd}", sd=f"{residual.sd:g}")
+    parts: list[str] = []
     if residual.kind != "additive":
-        parts.append(f"{100 * residual.proportional:g} % of the prediction")
+        parts.append(say("{percent} % of the prediction", percent=f"{100 * residual.proportional:g}"))
     if residual.kind != "proportional":
         parts.append(f"{residual.additive_ng_ml:g} ng/mL")
-    return "residual error, SD: " + " and ".join(parts)
+    return say("residual error, SD: {parts}", parts=listed(parts, " and "))
 
 
 def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assumed]:
@@ -113,21 +114,22 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
     found = [
         Assumed(
             field=f"patient.{name}",
-            value=f"{value:g} {NUMERIC_COVARIATES[name].unit}",
-            why=f"not given; the population's median ({model.assume[name].source})",
+            value=say("{value} {unit}", value=f"{value:g}", unit=NUMERIC_COVARIATES[name].unit),
+            why=say("not given; the population's median ({source})", source=model.assume[name].source),
         )
         for name, value in history.assumed.items()
     ]
     if why_model is not None:
-        found.append(Assumed(field="model", value=model.id, why=why_model))
+        found.append(Assumed(field="model", value=Said(model.id), why=Said(why_model)))
     if case.now is None:
         now = when(history.clock, history.now_h)
-        found.append(Assumed(field="now", value=now, why="not given; the later of the last level and the last dose"))
+        why_now = say("not given; the later of the last level and the last dose")
+        found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
-        found.append(Assumed(field="product", value=product_in_words(TABLETS), why="the label's tablets"))
+        found.append(Assumed(field="product", value=product_in_words(TABLETS), why=say("the label's tablets")))
     taken = {drug.name.strip().lower() for drug in case.comedications}
     found += [
-        Assumed(field=f"comedications.{name}", value="not taken", why="not named in the case")
+        Assumed(field=f"comedications.{name}", value=say("not taken"), why=say("not named in the case"))
         for name in COMEDICATION_COVARIATES
         if name in modelled_comedications(model) and name not in taken
     ]
@@ -137,9 +139,9 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
 def _ignored(case: Case, question: Question) -> list[Ignored]:
     model, history = question.estimate.model, question.estimate.history
     why = {
-        "before_first_dose": "drawn before the first dose",
-        "in_future": "drawn after the time of the decision",
-        "too_early": "drawn too early after a dose for this model",
+        "before_first_dose": say("drawn before the first dose"),
+        "in_future": say("drawn after the time of the decision"),
+        "too_early": say("drawn too early after a dose for this model"),
     }
     found = [
         Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.why_unused])
@@ -147,17 +149,20 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
         if drawn.why_unused is not None
     ]
     if history.planned_doses:
-        found.append(Ignored(pointer="/doses", why=f"{history.planned_doses} planned dose(s) after the decision"))
+        planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
+        found.append(Ignored(pointer="/doses", why=planned))
     known = modelled_comedications(model)
     found += [
-        Ignored(pointer=f"/comedications/{index}", why="its effect on sirolimus is not modelled")
+        Ignored(pointer=f"/comedications/{index}", why=say("its effect on sirolimus is not modelled"))
         for index, drug in enumerate(case.comedications)
         if drug.name.strip().lower() not in known
     ]
     found += [
-        Ignored(pointer=f"/covariates/{i}", why="changes after the time of the decision") for i in history.late_changes
+        Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))
+        for index in history.late_changes
     ]
     for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
         if getattr(case.patient, name) is not None and name not in model.covariates_used:
-            found.append(Ignored(pointer=f"/patient/{name}", why=f"no covariate of the model {model.id}"))
+            why_not = say("no covariate of the model {model}", model=model.id)
+            found.append(Ignored(pointer=f"/patient/{name}", why=why_not))
     return found

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from tdm.clock import KIND_IN_WORDS, Clock, Time, kind_of
 from tdm.course import SAME_INSTANT_H
@@ -34,6 +33,7 @@ from tdm.quantities import (
     YesNo,
 )
 from tdm.regimen import Regimen
+from tdm.said import say
 
 # Design rules that bound the work of one answer and catch slips in dates.
 MOST_RUNS = 2000
@@ -72,7 +72,9 @@ class CovariateChange(_Noun):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if self.model_fields_set == {"time"}:
-            raise problem_error([Problem(code="missing_field", pointer="", message="A change names no covariate.")])
+            raise problem_error(
+                [Problem(code="missing_field", pointer="", message=say("A change names no covariate."))]
+            )
         return self
 
 
@@ -88,11 +90,11 @@ class Dose(_Noun):
     def _both_or_neither(self) -> Self:
         if (self.every_h is None) != (self.count is None):
             missing = "every_h" if self.every_h is None else "count"
-            sentence = "A run of doses needs both every_h (hours) and count; a single dose has neither."
+            sentence = say("A run of doses needs both every_h (hours) and count; a single dose has neither.")
             raise problem_error([Problem(code="missing_field", pointer=f"/{missing}", message=sentence)])
         if self.count is not None and not 1 <= self.count <= MOST_DOSES:
-            accepted = f"1 to {MOST_DOSES} doses"
-            sentence = f"The count of a run is outside {accepted}."
+            accepted = say("{low} to {high} {unit}", low="1", high=str(MOST_DOSES), unit="doses")
+            sentence = say("The count of a run is outside {accepted}.", accepted=accepted)
             raise problem_error([Problem(code="out_of_range", pointer="/count", message=sentence, accepted=accepted)])
         return self
 
@@ -105,7 +107,8 @@ class Dose(_Noun):
 def _named(name: str) -> str:
     """Refuse a name that is blank or holds control characters, which no drug and no assay has."""
     if not name.strip() or any(unicodedata.category(character) == "Cc" for character in name):
-        raise PydanticCustomError("empty_text", "A name is expected here, without control characters.")
+        sentence = say("A name is expected here, without control characters.")
+        raise problem_error([Problem(code="empty_text", pointer="", message=sentence)])
     return name
 
 
@@ -120,7 +123,9 @@ class Level(_Noun):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.level_ng_ml is None) == (self.below_ng_ml is None):
-            sentence = "A level has either level_ng_ml (measured) or below_ng_ml (reported as below a limit), in ng/mL."
+            sentence = say(
+                "A level has either level_ng_ml (measured) or below_ng_ml (reported as below a limit), in ng/mL."
+            )
             raise problem_error([Problem(code="one_kind_of_level", pointer="", message=sentence)])
         return self
 
@@ -154,7 +159,7 @@ class Product(_Noun):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.strengths_mg is None) == (self.step_mg is None):
-            sentence = "A product has either strengths_mg (whole tablets) or step_mg (a solution), in mg."
+            sentence = say("A product has either strengths_mg (whole tablets) or step_mg (a solution), in mg.")
             raise problem_error([Problem(code="one_form_of_product", pointer="", message=sentence)])
         return self
 
@@ -169,7 +174,7 @@ def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeVali
         if isinstance(value, (str, noun)) or (optional and value is None):
             return value
         if not isinstance(value, dict):
-            sentence = "An id (text) or a whole object is expected here."
+            sentence = say("An id (text) or a whole object is expected here.")
             raise problem_error([Problem(code="not_an_object", pointer="", message=sentence)])
         try:
             return noun.model_validate(value)
@@ -236,10 +241,13 @@ def _mixed_times(case: Case) -> list[Problem]:
     problems = []
     for pointer, time in times[1:]:
         if kind_of(time) != first:
-            sentence = f"This is {KIND_IN_WORDS[kind_of(time)]}, but {times[0][0]} is {KIND_IN_WORDS[first]}."
-            problems.append(
-                Problem(code="mixed_times", pointer=pointer, message=sentence + " One case keeps to one kind.")
+            sentence = say(
+                "This is {kind}, but {other} is {other_kind}. One case keeps to one kind.",
+                kind=KIND_IN_WORDS[kind_of(time)],
+                other=times[0][0],
+                other_kind=KIND_IN_WORDS[first],
             )
+            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence))
     return problems[:1]
 
 
@@ -248,16 +256,14 @@ def _too_long(case: Case) -> list[Problem]:
     problems = []
     for pointer, time in _times(case):
         if clock.hours(time) > LONGEST_CASE_H:
-            accepted = f"at most {LONGEST_CASE_H / 8766:g} years from first to last"
-            sentence = f"This time is more than {LONGEST_CASE_H / 8766:g} years after the earliest time of the case."
+            years = f"{LONGEST_CASE_H / 8766:g}"
+            accepted = say("at most {years} years from first to last", years=years)
+            sentence = say("This time is more than {years} years after the earliest time of the case.", years=years)
             problems.append(Problem(code="out_of_range", pointer=pointer, message=sentence, accepted=accepted))
     if sum(dose.times for dose in case.doses) > MOST_DOSES:
-        accepted = f"at most {MOST_DOSES} doses"
-        problems.append(
-            Problem(
-                code="too_many", pointer="/doses", message=f"There are more doses than {MOST_DOSES}.", accepted=accepted
-            )
-        )
+        accepted = say("at most {bound} doses", bound=str(MOST_DOSES))
+        sentence = say("There are more doses than {bound}.", bound=str(MOST_DOSES))
+        problems.append(Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted))
     return problems[:1]
 
 
@@ -280,7 +286,11 @@ def _same_instants(case: Case) -> list[Problem]:
         return []
     later = int(max(owner[order][close[0]], owner[order][close[0] + 1]))
     earlier = int(min(owner[order][close[0]], owner[order][close[0] + 1]))
-    sentence = f"Two doses stand at one instant (runs {earlier + 1} and {later + 1}); enter the sum if both were taken."
+    sentence = say(
+        "Two doses stand at one instant (runs {earlier} and {later}); enter the sum if both were taken.",
+        earlier=str(earlier + 1),
+        later=str(later + 1),
+    )
     return [Problem(code="two_doses_at_one_instant", pointer=f"/doses/{later}/time", message=sentence)]
 
 
@@ -290,12 +300,12 @@ def _said_twice(case: Case) -> list[Problem]:
     levels = [(clock.hours(one.time), one.level_ng_ml, one.below_ng_ml, one.assay) for one in case.levels]
     for index, level in enumerate(levels):
         if level in levels[:index]:
-            sentence = "This level is entered twice."
+            sentence = say("This level is entered twice.")
             problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
     changes = [clock.hours(one.time) for one in case.covariates]
     for index, time in enumerate(changes):
         if time in changes[:index]:
-            sentence = "Two changes of covariates stand at one instant; enter one with all values."
+            sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
             problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
     return problems
 
@@ -304,15 +314,15 @@ def _too_irregular(case: Case) -> list[Problem]:
     """Bound the work of one answer: runs and single doses, each seen from every level."""
     if len(case.doses) * max(1, len(case.levels)) <= MOST_RUNS_TIMES_LEVELS:
         return []
-    accepted = f"at most {MOST_RUNS_TIMES_LEVELS} entries of doses times levels"
-    sentence = "There are too many entries of doses for so many levels; write equal doses as runs."
+    accepted = say("at most {bound} entries of doses times levels", bound=str(MOST_RUNS_TIMES_LEVELS))
+    sentence = say("There are too many entries of doses for so many levels; write equal doses as runs.")
     return [Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted)]
 
 
 def _reversed_comedications(case: Case) -> list[Problem]:
-    clock = case.clock
+    clock, sentence = case.clock, say("The stop is not after the start.")
     return [
-        Problem(code="reversed_times", pointer=f"/comedications/{i}/stop", message="The stop is not after the start.")
+        Problem(code="reversed_times", pointer=f"/comedications/{i}/stop", message=sentence)
         for i, drug in enumerate(case.comedications)
         if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
     ]
@@ -325,6 +335,6 @@ def _no_given_dose_before_levels(case: Case) -> list[Problem]:
     clock = case.clock
     first_dose = min(clock.hours(dose.time) for dose in case.doses)
     if all(clock.hours(level.time) < first_dose for level in case.levels):
-        sentence = "Every level lies before the first dose; were the times of doses and levels swapped?"
+        sentence = say("Every level lies before the first dose; were the times of doses and levels swapped?")
         return [Problem(code="levels_before_doses", pointer="/levels/0/time", message=sentence)]
     return []

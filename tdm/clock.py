@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from tdm.errors import Problem, problem_error
 from tdm.quantities import HOURS
+from tdm.said import Said, say
 
 Kind = Literal["hours", "local", "offset"]
 KIND_IN_WORDS: dict[Kind, str] = {
@@ -22,7 +24,6 @@ KIND_IN_WORDS: dict[Kind, str] = {
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
 # Design rule: sirolimus came into use in 1999.
 FIRST_YEAR, LAST_YEAR = 1990, 2200
-_EXPECTED = "A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00."
 
 
 def read_time(value: Any) -> float | datetime:
@@ -35,13 +36,19 @@ def read_time(value: Any) -> float | datetime:
         try:
             time = datetime.fromisoformat(value)
         except ValueError:
-            raise PydanticCustomError("impossible_time", "There is no such date or time in the calendar.") from None
+            raise _not_usable("impossible_time", say("There is no such date or time in the calendar.")) from None
         if not FIRST_YEAR <= time.year <= LAST_YEAR:
-            accepted = f"years {FIRST_YEAR} to {LAST_YEAR}"
-            sentence = f"A date in the year {time.year} is outside {accepted}."
-            raise PydanticCustomError("out_of_range", "{sentence}", {"sentence": sentence, "accepted": accepted})
+            accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
+            sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
+            raise _not_usable("out_of_range", sentence, accepted)
         return time
-    raise PydanticCustomError("not_a_time", "{sentence}", {"sentence": _EXPECTED})
+    raise _not_usable(
+        "not_a_time", say("A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00.")
+    )
+
+
+def _not_usable(code: str, sentence: Said, accepted: Said | None = None) -> PydanticCustomError:
+    return problem_error([Problem(code=code, pointer="", message=sentence, accepted=accepted)])
 
 
 def write_time(value: float | datetime) -> float | str:
@@ -55,7 +62,10 @@ Time = Annotated[
     PlainSerializer(write_time),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+            "anyOf": [
+                {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high},
+                {"type": "string", "pattern": f"^{_ISO.pattern}$"},
+            ],
             "description": "ISO 8601 date and time, or hours from any origin (one kind per case)",
         }
     ),
@@ -66,7 +76,7 @@ Time = Annotated[
 AnswerTime = Annotated[
     float | datetime,
     PlainSerializer(write_time),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_ISO.pattern}$"}]}),
 ]
 
 

@@ -17,6 +17,7 @@ from tdm.candidates import LARGEST_STEP_UP, candidates, is_preparable, simplicit
 from tdm.case import Product
 from tdm.course import SAME_INSTANT_H
 from tdm.estimate import Estimate, amounts_at
+from tdm.history import DrawnLevel
 from tdm.kinetics import NG_ML_PER_MG_L, carried
 from tdm.option import Chance, Option, Troughs
 from tdm.posterior import quantiles
@@ -99,7 +100,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision with everything that led to it; `offered` is ranked, the best first."""
+    """The decision with everything that led to it; `offered` is ranked, the best first.
+
+    `stopped_by` is a high level outside the fit on which an increase is not advised.
+    """
 
     kind: Kind
     proposal: Offered | None
@@ -109,6 +113,7 @@ class Decision:
     need: Need | None
     hold: Hold | None
     best: Offered | None
+    stopped_by: DrawnLevel | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,28 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
         return decision
     chosen = current if current is not None and _keeps(question, current, reachable) else best
-    return replace(decision, kind=_kind(question, chosen), proposal=_full(chosen, troughs, question.window))
+    kind = _kind(question, chosen)
+    unexplained = unexplained_high(question)
+    if kind == "increase" and unexplained is not None:
+        return replace(decision, stopped_by=unexplained)
+    return replace(decision, kind=kind, proposal=_full(chosen, troughs, question.window))
+
+
+def unexplained_high(question: Question) -> DrawnLevel | None:
+    """Return a level above the alert (ng/mL) that could not be fitted and that no later trough has answered, if any."""
+    history, alert = question.estimate.history, question.label.number("alert_above_ng_ml")
+    last = history.last_low_point
+    return next(
+        (
+            drawn
+            for drawn in history.levels
+            if drawn.why_unused in ("too_early", "before_first_dose")
+            and not drawn.level.censored
+            and drawn.level.value_ng_ml > alert
+            and (last is None or drawn.time_h > last.time_h)
+        ),
+        None,
+    )
 
 
 def dose_ceiling(question: Question) -> Ceiling:

@@ -7,11 +7,12 @@ what goes on at a time and when the next dose is due. Times are hours on the cas
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tdm.case import Case
+from tdm.case import Dose
 from tdm.clock import Clock
 from tdm.course import SAME_INSTANT_H, Runs, merge_equal_doses
 from tdm.quantities import INTERVAL
@@ -47,15 +48,15 @@ class Dosing:
     interrupted: bool
 
 
-def declared_runs(case: Case, clock: Clock) -> Runs:
+def declared_runs(doses: Sequence[Dose], clock: Clock) -> Runs:
     """Return all doses of a case (h, mg), given and planned, with equal single doses gathered into runs."""
-    count = len(case.doses)
+    count = len(doses)
     runs = Runs(
         np.zeros(count, dtype=np.intp),
-        np.array([clock.hours(dose.time) for dose in case.doses], dtype=float),
-        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in case.doses], dtype=float),
-        np.array([float(dose.times) for dose in case.doses], dtype=float),
-        np.array([dose.dose_mg for dose in case.doses], dtype=float),
+        np.array([clock.hours(dose.time) for dose in doses], dtype=float),
+        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in doses], dtype=float),
+        np.array([float(dose.times) for dose in doses], dtype=float),
+        np.array([dose.dose_mg for dose in doses], dtype=float),
     )
     return merge_equal_doses(runs)
 

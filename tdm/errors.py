@@ -6,10 +6,13 @@ A doubtful but computable one is answered with a finding instead (`tdm.findings`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError
+
+from tdm.said import Said, say
 
 
 class Problem(BaseModel):
@@ -23,8 +26,8 @@ class Problem(BaseModel):
 
     code: str
     pointer: str
-    message: str
-    accepted: str | None = None
+    message: Said
+    accepted: Said | None = None
 
 
 class Refused(Exception):
@@ -38,7 +41,7 @@ class Refused(Exception):
         super().__init__("; ".join(f"{p.pointer or '(whole input)'}: {p.message}" for p in self.problems))
 
 
-def refuse(code: str, pointer: str, message: str, accepted: str | None = None) -> Refused:
+def refuse(code: str, pointer: str, message: Said, accepted: Said | None = None) -> Refused:
     """Return (not raise) a `Refused` with a single problem; units as in `message` and `accepted`."""
     return Refused([Problem(code=code, pointer=pointer, message=message, accepted=accepted)])
 
@@ -86,10 +89,10 @@ _SENTENCES = {
 
 
 _BOUNDS = {
-    "greater_than": "above",
-    "greater_than_equal": "at least",
-    "less_than": "below",
-    "less_than_equal": "at most",
+    "greater_than": "above {bound}",
+    "greater_than_equal": "at least {bound}",
+    "less_than": "below {bound}",
+    "less_than_equal": "at most {bound}",
 }
 _BOUND_NAMES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 
@@ -101,27 +104,37 @@ def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
         return [p.model_copy(update={"pointer": pointer + p.pointer}) for p in context["problems"]]
     if kind in _SENTENCES:
         code, sentence = _SENTENCES[kind]
-        return [Problem(code=code, pointer=pointer, message=sentence)]
+        return [Problem(code=code, pointer=pointer, message=say(sentence))]
     if kind in _BOUNDS:
-        accepted = f"{_BOUNDS[kind]} {context[_BOUND_NAMES[kind]]:g}"
-        return [Problem(code="out_of_range", pointer=pointer, message=f"Must be {accepted}.", accepted=accepted)]
+        accepted = say(_BOUNDS[kind], bound=f"{context[_BOUND_NAMES[kind]]:g}")
+        sentence = say("Must be {accepted}.", accepted=accepted)
+        return [Problem(code="out_of_range", pointer=pointer, message=sentence, accepted=accepted)]
     if kind == "too_long":
-        accepted = f"at most {context['max_length']}"
-        return [Problem(code="too_many", pointer=pointer, message=f"Too many entries: {accepted}.", accepted=accepted)]
+        accepted = say("at most {bound}", bound=str(context["max_length"]))
+        sentence = say("Too many entries: {accepted}.", accepted=accepted)
+        return [Problem(code="too_many", pointer=pointer, message=sentence, accepted=accepted)]
     if kind == "string_pattern_mismatch":
-        sentence = "An id has small letters, digits and hyphens, and begins with a letter or digit (at most 64)."
+        sentence = say("An id has small letters, digits and hyphens, and begins with a letter or digit (at most 64).")
         return [Problem(code="bad_id", pointer=pointer, message=sentence)]
     if kind == "literal_error":
-        accepted = str(context["expected"])
-        return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
+        return [_unknown_value(pointer, str(context["expected"]))]
     if kind == "union_tag_invalid":
-        accepted = str(context["expected_tags"])
-        pointer += "/" + str(context["discriminator"]).strip("'")
-        return [Problem(code="unknown_value", pointer=pointer, message=f"Expected {accepted}.", accepted=accepted)]
+        return [_unknown_value(f"{pointer}/{_discriminator(context)}", str(context["expected_tags"]))]
     if kind == "union_tag_not_found":
-        name = str(context["discriminator"]).strip("'")
-        return [Problem(code="missing_field", pointer=f"{pointer}/{name}", message="This field is required.")]
-    return [Problem(code=kind, pointer=pointer, message=detail["msg"], accepted=context.get("accepted"))]
+        sentence = say(_SENTENCES["missing"][1])
+        return [Problem(code="missing_field", pointer=f"{pointer}/{_discriminator(context)}", message=sentence)]
+    return [Problem(code=kind, pointer=pointer, message=Said(detail["msg"]))]
+
+
+def _unknown_value(pointer: str, known: str) -> Problem:
+    accepted = say("{first} or {last}", first=known.rpartition(" or ")[0], last=known.rpartition(" or ")[2])
+    accepted = accepted if " or " in known else Said(known)
+    sentence = say("Expected {accepted}.", accepted=accepted)
+    return Problem(code="unknown_value", pointer=pointer, message=sentence, accepted=accepted)
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    return str(context["discriminator"]).strip("'")
 
 
 # Tags of tagged unions that pydantic adds to the path, by the key that holds the union.

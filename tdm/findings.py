@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from tdm.said import Said, say
+
 Severity = Literal["critical", "blocking", "warning", "info"]
 # How findings are ordered in an answer.
 ORDER: tuple[Severity, ...] = ("critical", "blocking", "warning", "info")
@@ -29,10 +31,10 @@ class Finding(BaseModel):
 
     code: str
     severity: Severity
-    message: str
-    action: str
+    message: Said
+    action: Said
     source: str
-    values: dict[str, str] = {}
+    values: dict[str, Said] = {}
 
 
 class Entry(NamedTuple):
@@ -61,6 +63,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "blocking",
         "The levels contradict each other: {why}.",
         "Check doses, times, tubes and assay of each level, and repeat one; no dose is advised on these.",
+        DESIGN_RULE,
+    ),
+    "high_level_unexplained": Entry(
+        "blocking",
+        "A level above {alert} is not explained by the model: {level} at {time}. No increase is advised on it.",
+        "Check dose and sample times; measure a trough just before the next dose, and decide on that.",
         DESIGN_RULE,
     ),
     "window_missing": Entry(
@@ -250,10 +258,10 @@ def finding(code: str, source: str | None = None, **values: str) -> Finding:
     return Finding(
         code=code,
         severity=entry.severity,
-        message=entry.message.format(**values),
-        action=entry.action,
+        message=say(entry.message, **values),
+        action=say(entry.action),
         source=source or entry.source,
-        values=values,
+        values={name: value if isinstance(value, Said) else Said(value) for name, value in values.items()},
     )
 
 

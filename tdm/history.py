@@ -22,36 +22,28 @@ from tdm.dosing import (
     declared_runs,
     dosing_at,
     given_until,
-    interval_after,
     last_dose_h,
     regimen_changes,
-    single_doses,
 )
 from tdm.errors import Problem, Refused, refuse
 from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
-from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
-
-# Design rules of the reading of a history.
-# A trough was drawn from this part of the dosing interval on ...
-TROUGH_FROM = 0.8
-# ... and not later than this part of it.
-TROUGH_UNTIL = 1.2
+from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
+from tdm.said import say, sentences
+from tdm.sampling import Sampled, sampled_at
 
 WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
 
 
 @dataclass(frozen=True)
-class DrawnLevel:
-    """A level as the history sees it: when, how long after which dose (h), and whether it is fitted and a trough.
+class DrawnLevel(Sampled):
+    """A level as the history sees it: when (h), how long after which dose, and whether it is fitted and a trough.
 
-    `since_dose_h` and `interval_h` are None before the first dose. `epoch` numbers the stretches of one regimen.
+    `epoch` numbers the stretches of one regimen.
     """
 
     index: int
     level: Level
     time_h: float
-    since_dose_h: float | None
-    interval_h: float | None
     epoch: int
     why_unused: WhyUnused | None
 
@@ -59,20 +51,6 @@ class DrawnLevel:
     def used(self) -> bool:
         """Return whether the level is fitted (no unit)."""
         return self.why_unused is None
-
-    @property
-    def is_trough_or_later(self) -> bool:
-        """Return whether the level was drawn near the end of a dosing interval or after it (no unit)."""
-        if self.since_dose_h is None or self.interval_h is None:
-            return False
-        return self.since_dose_h + SAME_INSTANT_H >= TROUGH_FROM * self.interval_h
-
-    @property
-    def is_trough(self) -> bool:
-        """Return whether the level was drawn near the end of a dosing interval (no unit)."""
-        if self.since_dose_h is None or self.interval_h is None:
-            return False
-        return self.is_trough_or_later and self.since_dose_h - SAME_INSTANT_H <= TROUGH_UNTIL * self.interval_h
 
 
 @dataclass(frozen=True)
@@ -133,7 +111,7 @@ class History:
 def read_history(case: Case, model: PopulationModel) -> History:
     """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate."""
     clock = case.clock
-    declared = declared_runs(case, clock)
+    declared = declared_runs(case.doses, clock)
     now_h = _now(case, clock, declared)
     given, planned = given_until(declared, now_h)
     declared = begun_by(declared, now_h)
@@ -164,28 +142,28 @@ def _now(case: Case, clock: Clock, declared: Runs) -> float:
 def _drawn_levels(
     case: Case, model: PopulationModel, clock: Clock, given: Runs, declared: Runs, now_h: float
 ) -> tuple[DrawnLevel, ...]:
-    times, owner = single_doses(declared)
     changes = regimen_changes(given)
-    drawn = []
-    for index, level in enumerate(case.levels):
-        time = clock.hours(level.time)
-        position = int(np.searchsorted(times, time - SAME_INSTANT_H)) - 1
-        since = time - float(times[position]) if position >= 0 else None
-        interval = interval_after(declared, times, owner, position) if position >= 0 else None
-        epoch = int(np.searchsorted(changes, time - SAME_INSTANT_H))
-        why = _why_unused(model, time, now_h, since, interval)
-        drawn.append(DrawnLevel(index, level, time, since, interval, epoch, why))
-    return tuple(drawn)
+    times_h = [clock.hours(level.time) for level in case.levels]
+    return tuple(
+        DrawnLevel(
+            sampled.since_dose_h,
+            sampled.interval_h,
+            index,
+            case.levels[index],
+            time,
+            int(np.searchsorted(changes, time - SAME_INSTANT_H)),
+            _why_unused(model, time, now_h, sampled),
+        )
+        for index, (time, sampled) in enumerate(zip(times_h, sampled_at(declared, times_h), strict=True))
+    )
 
 
-def _why_unused(
-    model: PopulationModel, time: float, now_h: float, since: float | None, interval: float | None
-) -> WhyUnused | None:
+def _why_unused(model: PopulationModel, time: float, now_h: float, sampled: Sampled) -> WhyUnused | None:
     if time > now_h + SAME_INSTANT_H:
         return "in_future"
-    if since is None or interval is None:
+    if sampled.since_dose_h is None or sampled.interval_h is None:
         return "before_first_dose"
-    if since + SAME_INSTANT_H < model.earliest_sample_fraction * interval:
+    if sampled.since_dose_h + SAME_INSTANT_H < model.earliest_sample_fraction * sampled.interval_h:
         return "too_early"
     return None
 
@@ -224,11 +202,14 @@ def _check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -
     clearance, volume = typical["cl"], typical["v"]
     half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
     if not (low <= half_life <= high and typical["ka"] > 0):
-        sentence = (
-            f"For this patient the equations of the model {model.id} give a typical half-life that is not plausible "
-            f"({low:g} to {high:g} h)."
+        accepted = say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit="h")
+        sentence = say(
+            "For this patient the equations of the model {model} give a typical half-life that is not plausible "
+            "({accepted}).",
+            model=model.id,
+            accepted=accepted,
         )
-        raise refuse("half_life_implausible", "/patient", sentence, f"{low:g} to {high:g} h")
+        raise refuse("half_life_implausible", "/patient", sentence, accepted)
 
 
 def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[float, int, str, float]]:
@@ -267,8 +248,12 @@ def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | N
 
 
 def _missing_covariate(model: PopulationModel, name: str) -> Problem:
-    accepted = NUMERIC_COVARIATES[name].accepted if name in NUMERIC_COVARIATES else "true or false"
-    sentence = f"The model {model.id} needs this covariate, which is never assumed ({accepted})."
+    accepted = NUMERIC_COVARIATES[name].accepted if name in NUMERIC_COVARIATES else say("true or false")
+    sentence = say(
+        "The model {model} needs this covariate, which is never assumed ({accepted}).",
+        model=model.id,
+        accepted=accepted,
+    )
     return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
 
 
@@ -298,10 +283,13 @@ def _values_of(case: Case, name: str, clock: Clock, now_h: float) -> list[tuple[
 
 def _beyond_hard_limit(model: PopulationModel, limit: Limit, pointer: str, value: float) -> Problem:
     unit = NUMERIC_COVARIATES[limit.of].unit
-    low = f"from {limit.hard_low:g} " if limit.hard_low is not None else ""
-    high = f"up to {limit.hard_high:g} " if limit.hard_high is not None else ""
-    accepted = f"{low}{high}{unit}"
-    sentence = f"{value:g} {unit} is outside what the model {model.id} may be used for ({accepted})."
-    return Problem(
-        code="outside_hard_limit", pointer=pointer, message=f"{sentence} {limit.reason}".strip(), accepted=accepted
+    accepted = range_in_words(limit.hard_low, limit.hard_high, unit)
+    sentence = say(
+        "{value} {unit} is outside what the model {model} may be used for ({accepted}).",
+        value=f"{value:g}",
+        unit=unit,
+        model=model.id,
+        accepted=accepted,
     )
+    sentence = sentences([sentence, limit.reason]) if limit.reason else sentence
+    return Problem(code="outside_hard_limit", pointer=pointer, message=sentence, accepted=accepted)

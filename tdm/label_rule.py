@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tdm.history import History
 from tdm.protocol import LabelRules, Window
+from tdm.said import Said, say
 
 
 @dataclass(frozen=True)
@@ -19,24 +20,28 @@ class Proportion:
     for_high_mg: float
 
 
-def label_proportion(history: History, window: Window | None, label: LabelRules) -> Proportion | str:
+def label_proportion(history: History, window: Window | None, label: LabelRules) -> Proportion | Said:
     """Return the label's proportion (mg per day), or one sentence why it does not apply."""
     trough, dosing = history.last_trough, history.dosing
     if window is None:
-        return "There is no window to aim at."
+        return say("There is no window to aim at.")
     if dosing.regimen is None or dosing.daily_dose_mg is None:
-        return "There is no current regimen."
+        return say("There is no current regimen.")
     if trough is None:
-        return "There is no trough."
+        return say("There is no trough.")
     if trough.level.censored:
-        return "The last trough was reported as below a limit."
+        return say("The last trough was reported as below a limit.")
     assert dosing.since_h is not None  # there is a regimen
     days = (trough.time_h - dosing.since_h) / 24.0
     if days < 0:
-        return "The last trough was drawn before the current regimen began."
+        return say("The last trough was drawn before the current regimen began.")
     needed = label.number("adjust_after_days_low")
     if days < needed:
-        return f"The last trough was drawn {days:.3g} days after the regimen began; the label waits {needed:g} days."
+        return say(
+            "The last trough was drawn {days} days after the regimen began; the label waits {needed} days.",
+            days=f"{days:.3g}",
+            needed=f"{needed:g}",
+        )
     level, dose = trough.level.value_ng_ml, dosing.daily_dose_mg
     return Proportion(
         current_mg=dose,

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tdm.citation import Citation, Sourced
 from tdm.errors import Problem, problem_error
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES, Number, Whole, YesNo
+from tdm.said import Said, listed, say
 
 Parameter = Literal["cl", "v", "ka"]
 PARAMETERS: tuple[Parameter, ...] = ("cl", "v", "ka")
@@ -133,19 +134,21 @@ class Omega(_Noun, Sourced):
     def _positive_definite(self) -> Self:
         size = len(self.of)
         if len(set(self.of)) != size:
-            raise problem_error([_problem("omega_names_twice", "/of", "A parameter stands twice.")])
+            raise problem_error([_problem("omega_names_twice", "/of", say("A parameter stands twice."))])
         if len(self.covariance) != size or any(len(row) != size for row in self.covariance):
-            sentence = f"Omega of {size} parameters needs {size} rows of {size} numbers."
+            sentence = say("Omega of {size} parameters needs {size} rows of {size} numbers.", size=str(size))
             raise problem_error([_problem("omega_shape", "/covariance", sentence)])
         matrix = np.array(self.covariance)
         sd = np.sqrt(np.clip(np.diag(matrix), 0, None))
         if np.any((sd < PLAUSIBLE_SD[0]) | (sd > PLAUSIBLE_SD[1])):
-            accepted = f"SD {PLAUSIBLE_SD[0]:g} to {PLAUSIBLE_SD[1]:g}"
-            sentence = f"Every variance must be that of a plausible SD ({accepted}); 30 % is 0.09, not 30."
+            accepted = say("SD {low} to {high}", low=f"{PLAUSIBLE_SD[0]:g}", high=f"{PLAUSIBLE_SD[1]:g}")
+            sentence = say(
+                "Every variance must be that of a plausible SD ({accepted}); 30 % is 0.09, not 30.", accepted=accepted
+            )
             raise problem_error([_problem("out_of_range", "/covariance", sentence, accepted)])
         sound = bool(np.all(sd > 0)) and bool(np.all(np.abs(matrix - matrix.T) <= 1e-12 * np.outer(sd, sd)))
         if not sound or np.linalg.eigvalsh(matrix / np.outer(sd, sd))[0] < SMALLEST_CORRELATION_EIGENVALUE:
-            sentence = (
+            sentence = say(
                 "Omega must be symmetric and positive definite (variances above 0, correlations within -1 and 1)."
             )
             raise problem_error([_problem("omega_not_positive_definite", "/covariance", sentence)])
@@ -211,9 +214,10 @@ class Limit(_Noun, Sourced):
     def _ordered(self) -> Self:
         for kind, low, high in (("soft", self.soft_low, self.soft_high), ("hard", self.hard_low, self.hard_high)):
             if low is not None and high is not None and low >= high:
-                raise problem_error([_problem("limits_reversed", f"/{kind}_low", f"The {kind} limits are reversed.")])
+                sentence = say("The {kind} limits are reversed.", kind=kind)
+                raise problem_error([_problem("limits_reversed", f"/{kind}_low", sentence)])
         if all(end is None for end in (self.soft_low, self.soft_high, self.hard_low, self.hard_high)):
-            raise problem_error([_problem("missing_field", "/soft_low", "A limit needs at least one end.")])
+            raise problem_error([_problem("missing_field", "/soft_low", say("A limit needs at least one end."))])
         return self
 
     def admits(self, value: float) -> bool:
@@ -323,19 +327,28 @@ def half_life_h(cl_l_per_h: float, v_l: float) -> float:
     return math.log(2.0) * v_l / cl_l_per_h
 
 
-def _problem(code: str, pointer: str, message: str, accepted: str | None = None) -> Problem:
+def _problem(code: str, pointer: str, message: Said, accepted: Said | None = None) -> Problem:
     return Problem(code=code, pointer=pointer, message=message, accepted=accepted)
 
 
 def _parameter_problems(parameters: Mapping[Parameter, ParameterValue]) -> list[Problem]:
     missing = [name for name in PARAMETERS if name not in parameters]
     problems = [
-        _problem("missing_field", f"/parameters/{n}", f"The {WORDS[n]} is required, in {UNITS[n]}.") for n in missing
+        _problem(
+            "missing_field",
+            f"/parameters/{name}",
+            say("The {parameter} is required, in {unit}.", parameter=WORDS[name], unit=UNITS[name]),
+        )
+        for name in missing
     ]
     for name, given in parameters.items():
         if given.unit != UNITS[name]:
-            sentence = f"The unit of the {WORDS[name]} must be {UNITS[name]}; nothing is converted in silence."
-            problems.append(_problem("unknown_unit", f"/parameters/{name}/unit", sentence, UNITS[name]))
+            sentence = say(
+                "The unit of the {parameter} must be {unit}; nothing is converted in silence.",
+                parameter=WORDS[name],
+                unit=UNITS[name],
+            )
+            problems.append(_problem("unknown_unit", f"/parameters/{name}/unit", sentence, Said(UNITS[name])))
     return problems
 
 
@@ -344,28 +357,29 @@ def _covariate_problems(effects: tuple[CovariateEffect, ...]) -> list[Problem]:
     seen: set[tuple[str, str]] = set()
     for index, effect in enumerate(effects):
         if (effect.on, effect.covariate) in seen:
-            sentence = "This covariate acts on this parameter twice."
+            sentence = say("This covariate acts on this parameter twice.")
             problems.append(_problem("given_twice", f"/covariates/{index}", sentence))
         seen.add((effect.on, effect.covariate))
         yes_no = (*YES_NO_COVARIATES, *COMEDICATION_COVARIATES)
         known = yes_no if effect.effect == "factor" else tuple(NUMERIC_COVARIATES)
         if effect.covariate not in known:
             kind = "yes/no covariate" if effect.effect == "factor" else "covariate"
-            sentence = f"This {kind} is unknown; known are {', '.join(known)}."
-            problems.append(_problem("unknown_covariate", f"/covariates/{index}/covariate", sentence, ", ".join(known)))
+            accepted = listed(known, ", ")
+            sentence = say("This {kind} is unknown; known are {accepted}.", kind=kind, accepted=accepted)
+            problems.append(_problem("unknown_covariate", f"/covariates/{index}/covariate", sentence, accepted))
     return problems
 
 
 def _limit_problems(limits: tuple[Limit, ...]) -> list[Problem]:
     known = (*NUMERIC_COVARIATES, "daily_dose_mg")
-    named = ", ".join(known)
+    named = listed(known, ", ")
     unknown = [
-        _problem("unknown_covariate", f"/limits/{i}/of", f"Limits are of {named}.", named)
+        _problem("unknown_covariate", f"/limits/{i}/of", say("Limits are of {accepted}.", accepted=named), named)
         for i, limit in enumerate(limits)
         if limit.of not in known
     ]
     twice = [
-        _problem("given_twice", f"/limits/{i}/of", "This quantity has limits already.")
+        _problem("given_twice", f"/limits/{i}/of", say("This quantity has limits already."))
         for i, limit in enumerate(limits)
         if limit.of in {other.of for other in limits[:i]}
     ]
@@ -377,14 +391,14 @@ def _assumption_problems(assume: Mapping[str, AssumedCovariate], limits: tuple[L
     for name, assumed in assume.items():
         pointer = f"/assume/{name}"
         if name in ("weight_kg", "age_years"):
-            problems.append(_problem("never_assumed", pointer, "Weight and age are never assumed."))
+            problems.append(_problem("never_assumed", pointer, say("Weight and age are never assumed.")))
         elif name not in NUMERIC_COVARIATES:
-            problems.append(_problem("unknown_covariate", pointer, "This covariate is unknown."))
+            problems.append(_problem("unknown_covariate", pointer, say("This covariate is unknown.")))
         elif any(
             limit.of == name and not (limit.studied(assumed.value) and limit.admits(assumed.value)) for limit in limits
         ):
             problems.append(
-                _problem("default_outside_limits", pointer, "The default is outside the model's own limits.")
+                _problem("default_outside_limits", pointer, say("The default is outside the model's own limits."))
             )
     return problems
 
@@ -395,5 +409,10 @@ def _consequence_problems(model: PopulationModel) -> list[Problem]:
     typical = half_life_h(model.parameters["cl"].value, model.parameters["v"].value)
     if low <= typical <= high:
         return []
-    sentence = f"The typical half-life would be {typical:.3g} h; plausible are {low:g} to {high:g} h. Check the units."
-    return [_problem("half_life_implausible", "/parameters", sentence, f"{low:g} to {high:g} h")]
+    accepted = say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit="h")
+    sentence = say(
+        "The typical half-life would be {half_life}; plausible are {accepted}. Check the units.",
+        half_life=f"{typical:.3g} h",
+        accepted=accepted,
+    )
+    return [_problem("half_life_implausible", "/parameters", sentence, accepted)]

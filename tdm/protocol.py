@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tdm.citation import Citation, Sourced
 from tdm.errors import Problem, problem_error
 from tdm.quantities import Number, Whole, WindowEndNgMl
+from tdm.said import say
 
 
 class _Noun(BaseModel):
@@ -20,7 +21,7 @@ def _in_order(noun: BaseModel, low: str, high: str) -> None:
     """Refuse a noun whose lower end is above its upper end."""
     first, last = getattr(noun, low), getattr(noun, high)
     if first is not None and last is not None and first > last:
-        sentence = f"The ends are reversed: {low} must not exceed {high}."
+        sentence = say("The ends are reversed: {low} must not exceed {high}.", low=low, high=high)
         raise problem_error([Problem(code="ends_reversed", pointer=f"/{low}", message=sentence)])
 
 
@@ -33,7 +34,7 @@ class Window(_Noun, Sourced):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low_ng_ml >= self.high_ng_ml:
-            sentence = "The window is reversed: low_ng_ml must be below high_ng_ml."
+            sentence = say("The window is reversed: low_ng_ml must be below high_ng_ml.")
             raise problem_error([Problem(code="window_reversed", pointer="/low_ng_ml", message=sentence)])
         return self
 
@@ -153,7 +154,7 @@ class Protocol(_Noun):
     @model_validator(mode="after")
     def _names_sisters_without_window(self) -> Self:
         if self.window is None and not self.sister_protocols:
-            sentence = "A protocol without a window must name the sister protocols whose windows the answer shows."
+            sentence = say("A protocol without a window must name the sister protocols whose windows the answer shows.")
             raise problem_error([Problem(code="missing_field", pointer="/sister_protocols", message=sentence)])
         return self
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, Strict
-from pydantic_core import PydanticCustomError
+
+from tdm.errors import Problem, problem_error
+from tdm.said import Said, say, sentences
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,33 @@ class Quantity:
     beyond: str = ""
 
     @property
-    def accepted(self) -> str:
+    def accepted(self) -> Said:
         """Return the accepted range with its unit, as text."""
-        return f"{self.low:g} to {self.high:g} {self.unit}"
+        return range_in_words(self.low, self.high, self.unit)
 
     def check(self, value: float) -> float:
         """Return `value` (in `unit`) unchanged; raise a pydantic error that names range and unit when it is outside."""
         if self.low <= value <= self.high:
             return value
-        hint = self.beyond if value > self.high else self.below if value > 0 else "It must be positive."
-        message = f"{self.words} of {value:g} {self.unit} is outside {self.accepted}." + (f" {hint}" if hint else "")
-        # pydantic formats the template: braces cannot occur, since all parts are ours and numbers
-        raise PydanticCustomError("out_of_range", "{sentence}", {"sentence": message, "accepted": self.accepted})
+        hint = self.beyond if value > self.high else self.below if value > 0 else say("It must be positive.")
+        message = say(
+            "{quantity} of {value} {unit} is outside {accepted}.",
+            quantity=self.words,
+            value=f"{value:g}",
+            unit=self.unit,
+            accepted=self.accepted,
+        )
+        message = sentences([message, hint]) if hint else message
+        raise problem_error([Problem(code="out_of_range", pointer="", message=message, accepted=self.accepted)])
+
+
+def range_in_words(low: float | None, high: float | None, unit: str) -> Said:
+    """Return a range with one end or two as text, in `unit`."""
+    if low is None:
+        return say("up to {high} {unit}", high=f"{high:g}", unit=unit)
+    if high is None:
+        return say("from {low} {unit}", low=f"{low:g}", unit=unit)
+    return say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit=unit)
 
 
 # A number is never read from a text or from true/false.

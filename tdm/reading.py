@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from tdm.case import Case
 from tdm.errors import refuse, refused_from
+from tdm.said import say
 from tdm.seeds import load_model, load_protocol
 from tdm.strict_text import check_texts, parse_json
 
@@ -20,7 +21,7 @@ def read_case(source: bytes | str | dict[str, Any]) -> Case:
     value = parse_json(source) if isinstance(source, (bytes, str)) else source
     check_texts(value)
     if not isinstance(value, dict):
-        raise refuse("not_an_object", "", "A case is a JSON object with named fields.")
+        raise refuse("not_an_object", "", say("A case is a JSON object with named fields."))
     try:
         case = Case.model_validate(value)
     except ValidationError as error:

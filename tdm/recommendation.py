@@ -15,10 +15,12 @@ from tdm.history import covariate_at, read_history
 from tdm.model import PopulationModel
 from tdm.option import Troughs
 from tdm.protocol import LabelRules, Protocol
+from tdm.quantities import range_in_words
 from tdm.regimen import Regimen
 from tdm.review_case import review_case
 from tdm.review_decision import review_decision
 from tdm.review_fit import review_fit
+from tdm.said import Said, listed, say
 from tdm.seeds import load_defaults, load_label, load_model, load_protocol, protocol_ids
 
 
@@ -65,7 +67,7 @@ def sources_of(case: Case) -> Sources:
     protocol = load_protocol(case.protocol) if isinstance(case.protocol, str) else case.protocol
     model, why = _chosen_model(case)
     if model.use != "dosing":
-        sentence = f"The model {model.id} ships for simulation only and is never a prior for dosing."
+        sentence = say("The model {model} ships for simulation only and is never a prior for dosing.", model=model.id)
         raise refuse("model_for_simulation_only", "/model", sentence)
     _check_age(case, model)
     return Sources(model, protocol, load_label(), why)
@@ -91,7 +93,8 @@ def _check_age(case: Case, model: PopulationModel) -> None:
 def _check_youngest(case: Case) -> None:
     youngest, reason = load_defaults().youngest_years, load_defaults().youngest_reason
     if case.patient.age_years < youngest:
-        raise refuse("outside_hard_limit", "/patient/age_years", reason, f"from {youngest:g} year")
+        accepted = range_in_words(youngest, None, "years" if youngest > 1 else "year")
+        raise refuse("outside_hard_limit", "/patient/age_years", Said(reason), accepted)
 
 
 def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
@@ -122,10 +125,10 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
     return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))
 
 
-def _sister_windows(protocol: Protocol) -> str:
+def _sister_windows(protocol: Protocol) -> Said:
     named = []
     for sister in protocol.sister_protocols:
         if sister in protocol_ids():
             window = load_protocol(sister).window
             named.append(f"{sister} {window}" if window else sister)
-    return ", ".join(named) or "none is known"
+    return listed(named, ", ") if named else say("none is known")

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from tdm.quantities import DoseMg, IntervalH
+from tdm.said import Said, say
 
 # Design rule: the longest cycle that is answered (four weeks of daily doses).
 MOST_DOSES_IN_A_CYCLE = 28
@@ -47,13 +48,14 @@ class Regimen(BaseModel):
                 return self.pattern_mg[:length]
         return self.pattern_mg
 
-    def in_words(self) -> str:
+    def in_words(self) -> Said:
         """Return the regimen as a pharmacist would say it, in mg, e.g. "1.5 mg once daily"."""
         pattern = self._shortest()
-        interval = {8.0: "three times daily", 12.0: "twice daily", 24.0: "once daily", 48.0: "every other day"}
-        often = interval.get(self.every_h, f"every {self.every_h:g} h")
+        usual = {8.0: "three times daily", 12.0: "twice daily", 24.0: "once daily", 48.0: "every other day"}
+        often = usual.get(self.every_h) or say("every {hours} h", hours=f"{self.every_h:g}")
         if len(pattern) == 1:
-            return f"{pattern[0]:g} mg {often}"
+            return say("{dose} {often}", dose=f"{pattern[0]:g} mg", often=often)
         if len(pattern) == 2 and self.every_h == 24.0:
-            return f"{pattern[0]:g} and {pattern[1]:g} mg on alternate days"
-        return f"{', '.join(f'{dose:g}' for dose in pattern)} mg in turn, {often}"
+            return say("{first} and {second} on alternate days", first=f"{pattern[0]:g}", second=f"{pattern[1]:g} mg")
+        doses = ", ".join(f"{dose:g}" for dose in pattern)
+        return say("{doses} in turn, {often}", doses=f"{doses} mg", often=often)

@@ -13,8 +13,9 @@ from tdm.findings import Finding, finding
 from tdm.history import History, covariate_at
 from tdm.model import PopulationModel
 from tdm.protocol import LabelRules, Protocol
-from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
-from tdm.wording import range_in_words, when
+from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
+from tdm.said import listed, say
+from tdm.wording import when
 
 # At 34 % the recovery to 38 % would raise the level by a tenth under mao-2024: (38/34)^0.901 = 1.105.
 LOW_HEMATOCRIT_PERCENT = 34.0
@@ -42,7 +43,7 @@ def _limits(history: History, model: PopulationModel) -> Iterator[Finding]:
         yield finding(
             "outside_soft_limit",
             quantity=quantity.words,
-            value=f"{unstudied.value:g} {quantity.unit}",
+            value=say("{value} {unit}", value=f"{unstudied.value:g}", unit=quantity.unit),
             model=model.id,
             studied=range_in_words(unstudied.limit.soft_low, unstudied.limit.soft_high, quantity.unit),
             source=unstudied.limit.source or None,
@@ -57,9 +58,8 @@ def _population(case: Case, model: PopulationModel, protocol: Protocol) -> Itera
     people = protocol.population
     if not people.admits_age(case.patient.age_years):
         ages = range_in_words(people.age_low_years, people.age_high_years, "years")
-        yield finding(
-            "patient_outside_protocol", protocol=protocol.id, ages=ages, age=f"{case.patient.age_years:g} years"
-        )
+        age = say("{value} {unit}", value=f"{case.patient.age_years:g}", unit="years")
+        yield finding("patient_outside_protocol", protocol=protocol.id, ages=ages, age=age)
 
 
 def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding]:
@@ -96,13 +96,14 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
         if immunoassay is None:
             yield finding("assay_unknown", time=time)
         elif immunoassay:
-            yield finding("immunoassay", time=time, bias=f"Architect CMIA by {low:g} to {high:g} %")
+            bias = say("Architect CMIA by {low} to {high} %", low=f"{low:g}", high=f"{high:g}")
+            yield finding("immunoassay", time=time, bias=bias)
 
 
 def _comedications(case: Case, model: PopulationModel) -> Iterator[Finding]:
     names = [drug.name for drug in case.comedications if drug.name.strip().lower() not in modelled_comedications(model)]
     if names:
-        yield finding("comedication_not_modelled", names=", ".join(names))
+        yield finding("comedication_not_modelled", names=listed(names, ", "))
 
 
 def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
@@ -113,7 +114,8 @@ def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
 def _dosing(history: History) -> Iterator[Finding]:
     dosing = history.dosing
     if dosing.interrupted and dosing.last_dose_h is not None:
-        yield finding("dosing_interrupted", gap=f"{(history.now_h - dosing.last_dose_h) / 24.0:.3g} days")
+        days = f"{(history.now_h - dosing.last_dose_h) / 24.0:.3g}"
+        yield finding("dosing_interrupted", gap=say("{days} days", days=days))
     elif dosing.last_dose_h is not None and dosing.regimen is None:
         yield finding("current_regimen_unknown")
     if history.planned_doses:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tdm.decision import EVEN_CHANCE, NOTABLE_LOSS, Decision, Question
+from tdm.decision import EVEN_CHANCE, NOTABLE_LOSS, Decision, Question, unexplained_high
 from tdm.estimate import under_reading
-from tdm.findings import Finding, finding
+from tdm.findings import Finding, finding, not_blocking
 from tdm.option import Troughs
-from tdm.wording import percent, product_in_words, range_in_words
+from tdm.quantities import range_in_words
+from tdm.said import Said, listed, say
+from tdm.wording import percent, product_in_words, when
 
 AMBIGUITY_MATTERS = 0.05
 EVEN_START = 0.5
@@ -21,6 +23,7 @@ def review_decision(question: Question, decision: Decision, troughs: Troughs, si
     """Return the findings on the decision; `sisters` names the windows (ng/mL) of the sister protocols."""
     return [
         *_high_levels(question),
+        *_unexplained_high(question, decision),
         *_window(question, decision, sisters),
         *_reach(question, decision),
         *_studied(question, decision),
@@ -38,13 +41,28 @@ def _high_levels(question: Question) -> Iterator[Finding]:
     predicted_now = question.estimate.trough_due_ng_ml
     highest = max(measured, predicted_now)
     found = (
-        f"measured {measured:.3g} ng/mL" if measured >= predicted_now else f"predicted {predicted_now:.3g} ng/mL now"
+        say("measured {level}", level=f"{measured:.3g} ng/mL")
+        if measured >= predicted_now
+        else say("predicted {level} now", level=f"{predicted_now:.3g} ng/mL")
     )
     critical, alert = label.number("critical_above_ng_ml"), label.number("alert_above_ng_ml")
     if highest > critical:
         yield finding("level_above_20", critical=f"{critical:g} ng/mL", found=found)
     elif highest > alert:
         yield finding("level_above_15", alert=f"{alert:g} ng/mL", found=found)
+
+
+def _unexplained_high(question: Question, decision: Decision) -> Iterator[Finding]:
+    drawn = unexplained_high(question)
+    if drawn is None:
+        return
+    found = finding(
+        "high_level_unexplained",
+        alert=f"{question.label.number('alert_above_ng_ml'):g} ng/mL",
+        level=f"{drawn.level.value_ng_ml:g} ng/mL",
+        time=when(question.estimate.history.clock, drawn.time_h),
+    )
+    yield from [found] if decision.stopped_by is not None else not_blocking([found])
 
 
 def _window(question: Question, decision: Decision, sisters: str) -> Iterator[Finding]:
@@ -62,8 +80,8 @@ def _reach(question: Question, decision: Decision) -> Iterator[Finding]:
         yield finding(
             "no_regimen_reaches_half",
             window=str(question.window),
-            regimen=best.option.regimen.in_words() if best else "none",
-            chance=percent(best.within) if best else "no chance",
+            regimen=best.option.regimen.in_words() if best else say("none"),
+            chance=percent(best.within) if best else say("no chance"),
         )
 
 
@@ -72,21 +90,22 @@ def _studied(question: Question, decision: Decision) -> Iterator[Finding]:
     if studied is None:
         return
     current = question.estimate.history.dosing.daily_dose_mg
-    what = []
+    what: list[Said] = []
     if current is not None and current > studied:
-        what.append(f"The current {current:g} mg per day")
+        what.append(say("The current {dose} per day", dose=f"{current:g} mg"))
     what += [
-        f"{offered.option.regimen.in_words().capitalize()}"
+        offered.option.regimen.in_words()
         for offered in decision.offered
         if offered.origin == "asked" and offered.option.regimen.daily_dose_mg > studied
     ]
     best = decision.best.within if decision.best else 0.0
     need = decision.need
     if need and need.once_daily_mg > studied and need.chance.within > best + NOTABLE_LOSS:
-        dose, chance = f"{need.once_daily_mg:.2g} mg per day", percent(need.chance.within)
-        what.append(f"The dose that fits best, about {dose} ({chance} within),")
+        dose, chance = f"{need.once_daily_mg:.2g} mg", percent(need.chance.within)
+        what.append(say("The dose that fits best, about {dose} per day ({chance} within),", dose=dose, chance=chance))
     for one in what:
-        yield finding("dose_above_studied", what=one, highest=f"{studied:g} mg per day", protocol=question.protocol.id)
+        highest = say("{dose} per day", dose=f"{studied:g} mg")
+        yield finding("dose_above_studied", what=one, highest=highest, protocol=question.protocol.id)
 
 
 def _preparable(question: Question, decision: Decision) -> Iterator[Finding]:
@@ -99,7 +118,7 @@ def _preparable(question: Question, decision: Decision) -> Iterator[Finding]:
             "dose_not_preparable",
             needed=f"{need.once_daily_mg:.2g} mg",
             product=product_in_words(question.product),
-            loss=f"{100 * loss:.0f} percentage points",
+            loss=say("{points} percentage points", points=f"{100 * loss:.0f}"),
         )
 
 
@@ -107,12 +126,14 @@ def _start(question: Question, decision: Decision) -> Iterator[Finding]:
     starts = [one for one in decision.offered if one.origin == "protocol_start" and one.option.chance is not None]
     weak = [one for one in starts if one.within < EVEN_START]
     if weak and question.window is not None:
-        chances = ", ".join(f"on {one.option.regimen.in_words()} {percent(one.within)}" for one in weak)
-        yield finding(
-            "protocol_start_conflict",
-            model=question.estimate.model.id,
-            chances=f"{chances} of such patients reach {question.window}",
+        chances = [
+            say("on {regimen} {chance}", regimen=one.option.regimen.in_words(), chance=percent(one.within))
+            for one in weak
+        ]
+        reached = say(
+            "{chances} of such patients reach {window}", chances=listed(chances, ", "), window=str(question.window)
         )
+        yield finding("protocol_start_conflict", model=question.estimate.model.id, chances=reached)
 
 
 def _dose_limits(question: Question, decision: Decision) -> Iterator[Finding]:
@@ -124,7 +145,7 @@ def _dose_limits(question: Question, decision: Decision) -> Iterator[Finding]:
         if limit.of == "daily_dose_mg" and not limit.studied(daily):
             yield finding(
                 "outside_soft_limit",
-                quantity="A daily dose",
+                quantity=say("A daily dose"),
                 value=f"{daily:g} mg",
                 model=model.id,
                 studied=range_in_words(limit.soft_low, limit.soft_high, "mg"),

@@ -18,6 +18,7 @@ from tdm.lattice import lattice, shifted
 from tdm.likelihood import predictions, prior_objective, weighted_residuals
 from tdm.posterior import PROBABILITY_ERROR
 from tdm.regimen import Regimen
+from tdm.said import say
 from tdm.wording import percent, three_digits, when
 
 OUTLIER_SD = 3.0
@@ -35,7 +36,7 @@ PRIOR_POINTS = 1024
 def review_fit(estimate: Estimate) -> list[Finding]:
     """Return the findings on the fit of the levels; sentences carry their units."""
     if not estimate.history.used:
-        why = "no level is fitted"
+        why = say("no level is fitted")
         return [finding("prior_dominates", why=why), *_numerics(estimate)]
     return [
         *_low_levels(estimate),
@@ -54,14 +55,16 @@ def _low_levels(estimate: Estimate) -> Iterator[Finding]:
     expected = prior_chance_below(estimate)
     for drawn, chance in zip(history.used, expected, strict=True):
         if drawn.level.censored:
-            why = "it was reported as below a limit"
-            level = f"below {drawn.level.value_ng_ml:g} ng/mL"
+            why = say("it was reported as below a limit")
         elif chance < UNEXPECTEDLY_LOW:
-            why = f"fewer than {percent(UNEXPECTEDLY_LOW)} of such patients would be so low ({percent(float(chance))})"
-            level = f"{drawn.level.value_ng_ml:g} ng/mL"
+            why = say(
+                "fewer than {share} of such patients would be so low ({chance})",
+                share=percent(UNEXPECTEDLY_LOW),
+                chance=percent(float(chance)),
+            )
         else:
             continue
-        yield finding("check_adherence", time=when(history.clock, drawn.time_h), level=level, why=why)
+        yield finding("check_adherence", time=when(history.clock, drawn.time_h), level=_level_in_words(drawn), why=why)
 
 
 def prior_chance_below(estimate: Estimate) -> np.ndarray:
@@ -98,13 +101,17 @@ def _contradictions(estimate: Estimate) -> Iterator[Finding]:
     residual = estimate.residuals_at_mode
     opposite = _opposite_pair(used, residual)
     if p < CONTRADICTION_P:
-        yield finding("levels_contradict", why=f"no patient of the model would give them together (p = {p:.2g})")
+        why = say("no patient of the model would give them together (p = {p})", p=f"{p:.2g}")
+        yield finding("levels_contradict", why=why)
     elif opposite is not None:
         clock = estimate.history.clock
         high, low = (used[position] for position in opposite)
-        why = (
-            f"on one regimen that of {when(clock, high.time_h)} is {residual[opposite[0]]:+.1f} and that of "
-            f"{when(clock, low.time_h)} is {residual[opposite[1]]:+.1f} residual SD from the fit"
+        why = say(
+            "on one regimen that of {first} is {above} and that of {second} is {below} residual SD from the fit",
+            first=when(clock, high.time_h),
+            above=f"{residual[opposite[0]]:+.1f}",
+            second=when(clock, low.time_h),
+            below=f"{residual[opposite[1]]:+.1f}",
         )
         yield finding("levels_contradict", why=why)
 
@@ -123,13 +130,17 @@ def _outliers(estimate: Estimate) -> Iterator[Finding]:
     for drawn, residual in zip(history.used, estimate.residuals_at_mode, strict=True):
         beyond = -residual if drawn.level.censored else abs(residual)
         if beyond > OUTLIER_SD:
-            sign = "below " if drawn.level.censored else ""
             yield finding(
                 "outlier",
                 time=when(history.clock, drawn.time_h),
-                level=f"{sign}{drawn.level.value_ng_ml:g} ng/mL",
+                level=_level_in_words(drawn),
                 residual=f"{residual:+.1f}",
             )
+
+
+def _level_in_words(drawn: DrawnLevel) -> str:
+    level = f"{drawn.level.value_ng_ml:g} ng/mL"
+    return say("below {level}", level=level) if drawn.level.censored else level
 
 
 def _unusual(estimate: Estimate) -> Iterator[Finding]:
@@ -159,7 +170,8 @@ def _prior_dominates(estimate: Estimate) -> Iterator[Finding]:
     sd = float(np.sqrt((weight * (eta - (weight * eta).sum()) ** 2).sum()))
     left = sd / float(np.sqrt(estimate.cohort.variability.omega[position, position]))
     if left > PRIOR_DOMINATES:
-        yield finding("prior_dominates", why=f"the levels leave {percent(left)} of the population's SD of ln clearance")
+        why = say("the levels leave {share} of the population's SD of ln clearance", share=percent(left))
+        yield finding("prior_dominates", why=why)
 
 
 def _steady_state(estimate: Estimate) -> Iterator[Finding]:
@@ -188,4 +200,4 @@ def _numerics(estimate: Estimate) -> Iterator[Finding]:
     if not estimate.draws.certified:
         draws = estimate.draws
         times = max(draws.probability_error / PROBABILITY_ERROR, draws.quantile_error)
-        yield finding("numerical_error", error=f"{times:.2g}", exact=percent(2.0 * draws.probability_error))
+        yield finding("numerical_error", error=three_digits(times), exact=percent(2.0 * draws.probability_error))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from tdm.errors import refuse, refused_from
 from tdm.model import PopulationModel
 from tdm.protocol import Defaults, LabelRules, Protocol
+from tdm.said import listed, say
 from tdm.strict_text import parse_toml
 
 Noun = TypeVar("Noun", bound=BaseModel)
@@ -71,9 +72,10 @@ def _ids(kind: str) -> tuple[str, ...]:
 def _load(kind: str, seed_id: str, noun: type[Noun]) -> Noun:
     known = _ids(kind)
     if seed_id not in known:
-        accepted = ", ".join(known)
+        accepted = listed(known, ", ")
         one = kind.removesuffix("s")
-        raise refuse(f"unknown_{one}", f"/{one}", f"This {one} is unknown; known are {accepted}.", accepted)
+        sentence = say("This {kind} is unknown; known are {accepted}.", kind=one, accepted=accepted)
+        raise refuse(f"unknown_{one}", f"/{one}", sentence, accepted)
     return _noun(noun, _table(_FOLDER / kind / f"{seed_id}.toml"))
 
 

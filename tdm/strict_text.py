@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from tdm.errors import refuse
+from tdm.errors import Refused, refuse
+from tdm.said import Said, say
 
 # Design rules: no case of a patient comes near these.
 MOST_BYTES = 1_048_576
@@ -23,7 +24,7 @@ def parse_json(source: bytes | str) -> Any:
     """Return the Python value of a JSON text (no units); raise `Refused` for anything else than strict JSON."""
     text = _decoded(source)
     if not text.strip():
-        raise refuse("empty_input", "", "The input is empty; a JSON object is expected.")
+        raise refuse("empty_input", "", say("The input is empty; a JSON object is expected."))
     _check_nesting(text)
     try:
         value = json.loads(
@@ -34,8 +35,9 @@ def parse_json(source: bytes | str) -> Any:
             parse_int=_whole,
         )
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise refuse("not_json", "", f"This is not JSON: {error.msg} at {where}.") from None
+        where = say("line {line}, column {column}", line=str(error.lineno), column=str(error.colno))
+        sentence = say("This is not JSON: {reason} at {where}.", reason=error.msg, where=where)
+        raise refuse("not_json", "", sentence) from None
     check_texts(value)
     return value
 
@@ -44,7 +46,8 @@ def check_texts(value: Any) -> None:
     """Raise `Refused` if a parsed value (no unit) holds half of a surrogate pair anywhere."""
     for found in _texts(value):
         if any("\ud800" <= character <= "\udfff" for character in found):
-            raise refuse("not_unicode", "", "A text holds half of a surrogate pair, which is no Unicode character.")
+            sentence = say("A text holds half of a surrogate pair, which is no Unicode character.")
+            raise refuse("not_unicode", "", sentence)
 
 
 def parse_toml(source: bytes | str) -> dict[str, Any]:
@@ -52,21 +55,24 @@ def parse_toml(source: bytes | str) -> dict[str, Any]:
     try:
         return tomllib.loads(_decoded(source))
     except tomllib.TOMLDecodeError as error:
-        raise refuse("not_toml", "", f"This is not TOML: {error}.") from None
+        raise refuse("not_toml", "", say("This is not TOML: {reason}.", reason=str(error))) from None
     except RecursionError:
-        raise refuse("nested_too_deep", "", f"The input nests deeper than {DEEPEST_NESTING} levels.") from None
+        raise _nested_too_deep() from None
 
 
 def _decoded(source: bytes | str) -> str:
     if len(source) > MOST_BYTES:
-        raise refuse("too_large", "", f"The input is longer than {MOST_BYTES} bytes.", f"at most {MOST_BYTES} bytes")
+        accepted = say("at most {bound} bytes", bound=str(MOST_BYTES))
+        raise refuse("too_large", "", say("The input is longer than {bound} bytes.", bound=str(MOST_BYTES)), accepted)
     if isinstance(source, str):
         return source.removeprefix("\ufeff")
     try:
         # a byte order mark, which some editors write, says nothing about the content
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refuse("not_utf8", "", f"The input is not UTF-8 (byte {error.start}).", "UTF-8") from None
+        raise refuse(
+            "not_utf8", "", say("The input is not UTF-8 (byte {place}).", place=str(error.start)), Said("UTF-8")
+        ) from None
 
 
 def _check_nesting(text: str) -> None:
@@ -84,10 +90,15 @@ def _check_nesting(text: str) -> None:
         elif character in "[{":
             depth += 1
             if depth > DEEPEST_NESTING:
-                sentence = f"The input nests deeper than {DEEPEST_NESTING} levels."
-                raise refuse("nested_too_deep", "", sentence, f"at most {DEEPEST_NESTING} levels")
+                raise _nested_too_deep()
         elif character in "]}":
             depth -= 1
+
+
+def _nested_too_deep() -> Refused:
+    depth = str(DEEPEST_NESTING)
+    sentence = say("The input nests deeper than {depth} levels.", depth=depth)
+    return refuse("nested_too_deep", "", sentence, say("at most {depth} levels", depth=depth))
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,19 +108,21 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for key, _ in pairs:
             if key in seen:
                 name = key if key.isidentifier() and len(key) <= 40 else "a key"
-                raise refuse("duplicate_key", "", f"{name!r} is given twice in one object.")
+                raise refuse("duplicate_key", "", say("{name} is given twice in one object.", name=repr(name)))
             seen.add(key)
     return table
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise refuse("not_finite", "", f"{name} is not a number that can be used; every number must be finite.")
+    sentence = say("{name} is not a number that can be used; every number must be finite.", name=name)
+    raise refuse("not_finite", "", sentence)
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise refuse("not_finite", "", "A number is too large to be represented; every number must be finite.")
+        sentence = say("A number is too large to be represented; every number must be finite.")
+        raise refuse("not_finite", "", sentence)
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tdm.case import Product
 from tdm.clock import Clock, Time
+from tdm.said import Said, say
 
 
 def percent(probability: float) -> str:
@@ -31,16 +32,10 @@ def when(clock: Clock, hours: float) -> str:
     return time_in_words(clock.time(hours))
 
 
-def product_in_words(product: Product) -> str:
+def product_in_words(product: Product) -> Said:
     """Return a product as text, in mg."""
     if product.step_mg is not None:
-        return f"the solution in steps of {product.step_mg:g} mg"
+        return say("the solution in steps of {step}", step=f"{product.step_mg:g} mg")
     assert product.strengths_mg is not None  # a product has one form
-    return "whole tablets of " + ", ".join(f"{strength:g}" for strength in product.strengths_mg) + " mg"
-
-
-def range_in_words(low: float | None, high: float | None, unit: str) -> str:
-    """Return a range with one end or two as text, in `unit`."""
-    if low is None:
-        return f"up to {high:g} {unit}"
-    return f"from {low:g} {unit}" if high is None else f"{low:g} to {high:g} {unit}"
+    strengths = ", ".join(f"{strength:g}" for strength in product.strengths_mg)
+    return say("whole tablets of {strengths}", strengths=f"{strengths} mg")

@@ -1252,7 +1252,7 @@ def numbers_of(value: Any, origin: Any, path: str = "") -> dict[str, Any]:
         return {
             k: v for place, each in enumerate(value) for k, v in numbers_of(each, origin, f"{path}/{place}").items()
         }
-    if value is not None and re.search(r"/(start_at|time|from|to|times/\d+|until/\w+)$", path):
+    if value is not None and re.search(r"/(start_at|now|time|from|to|times/\d+|until/\w+)$", path):
         return {path: hours_between(datetime.fromisoformat(value) if isinstance(value, str) else value, origin)}
     return {path: value}
 
@@ -1364,3 +1364,68 @@ def test_the_finding_of_a_dose_above_the_studied_one_names_what_is_asked_for() -
     message = findings(on_2_mg(regimens=[{"pattern_mg": [5.0]}]))["dose_above_studied"].message
     assert "5 mg once daily" in message
     assert "4 mg per day" in message
+
+
+# --- a high level outside the fit -------------------------------------------------------------------------------------
+
+
+def after_peak(*levels: Json, **changes: Any) -> Json:
+    """Return an adult on 1 mg once daily, too little for 5-15 ng/mL, with levels drawn 3 h after a dose (ng/mL)."""
+    return adult(**{"doses": [run(1, 11)], "levels": list(levels), "now": 264.0} | changes)
+
+
+def test_an_increase_is_not_advised_on_a_high_level_that_the_model_cannot_explain() -> None:
+    calm, high = answer(after_peak(level(243.0, 9.0))), answer(after_peak(level(243.0, 40.0)))
+    assert calm.decision == "increase"
+    assert (high.decision, high.proposal) == ("none", None)
+    assert [one.code for one in high.findings if one.severity == "blocking"] == ["high_level_unexplained"]
+    assert "40 ng/mL" in high.summary
+    assert high.next_level is not None
+    assert high.next_level.from_ == 264.0
+
+
+def test_a_later_trough_answers_a_high_level_outside_the_fit() -> None:
+    found = answer(after_peak(level(219.0, 40.0), level(240.0, 3.9)))
+    assert found.decision == "increase"
+    assert not any(one.code == "high_level_unexplained" for one in found.findings)
+
+
+def test_a_high_level_outside_the_fit_does_not_stop_a_decrease_or_a_keep() -> None:
+    for dose_mg in (2, 3.5):
+        found = answer(after_peak(level(243.0, 40.0), doses=[run(dose_mg, 11)]))
+        assert found.decision in ("keep", "decrease")
+        assert [one.severity for one in found.findings if one.code == "high_level_unexplained"] == ["critical"]
+
+
+# --- a regimen that was asked for has its own picture and next level --------------------------------------------------
+
+
+def test_an_asked_regimen_has_the_curve_and_the_next_level_that_the_same_regimen_has_as_the_proposal() -> None:
+    case = adult(doses=[run(1, 11)], levels=[level(264.0, 3.9)], now=264.0)
+    proposed = answer(case)
+    assert proposed.proposal is not None
+    pattern = list(proposed.proposal.regimen.pattern_mg)
+    asked = answer(case | {"regimens": [{"pattern_mg": pattern}, {"pattern_mg": [0.5]}]})
+    same, less = (one for one in sorted(asked.options, key=lambda one: -one.daily_dose_mg) if one.asked)
+    assert same.curve == proposed.curve == asked.curve
+    assert same.next_level == proposed.next_level
+    assert less.curve is not None
+    assert less.curve.times == same.curve.times
+    before = [place for place, time in enumerate(same.curve.times) if float(time) <= 264.0]  # type: ignore[arg-type]
+    assert [less.curve.median[place] for place in before] == [same.curve.median[place] for place in before]
+    assert less.curve.median[-1] < 0.5 * same.curve.median[-1]
+    assert all(one.curve is None for one in asked.options if not one.asked)
+
+
+def test_an_asked_regimen_has_no_curve_under_a_hold() -> None:
+    held = answer(adult(doses=[run(4, 10)], levels=[level(240.0, 24.0)], regimens=[{"pattern_mg": [1]}]))
+    assert held.decision == "hold"
+    assert [one.curve for one in held.options if one.asked] == [None]
+
+
+def test_the_answer_names_its_time_and_its_window() -> None:
+    one = answer(adult(doses=[run(1, 11)], levels=[level(240.0, 3.9)], target={"low_ng_ml": 6, "high_ng_ml": 12}))
+    assert one.now == 240.0
+    assert one.window is not None
+    assert (one.window.low_ng_ml, one.window.high_ng_ml) == (6, 12)
+    assert answer(adult(protocol="ctd-rtp-2025")).window is None

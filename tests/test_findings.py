@@ -172,6 +172,13 @@ TABLE = (
         says="residual SD",
     ),
     Edge(
+        "high_level_unexplained",
+        "a level above 15 that cannot be fitted",
+        lambda x: adult(doses=[run(1, 10)], levels=[level(219.0, x)]),
+        raises=15.01,
+        quiet=15.0,
+    ),
+    Edge(
         "window_missing",
         "neither protocol nor case has one",
         lambda x: steady_adult(protocol="ctd-rtp-2025", target=x),

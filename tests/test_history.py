@@ -6,12 +6,17 @@ levels in ng/mL, weight in kg, haematocrit in %, bilirubin in umol/L.
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tdm
+from tdm.case import Dose, Level
+from tdm.history import read_history
+from tdm.recommendation import sources_of
 from tests.bedside import (
     Json,
     Piece,
@@ -32,6 +37,7 @@ from tests.bedside import (
 )
 
 LABEL_LEVEL = 8.0
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def fitted(case: Json) -> list[bool]:
@@ -502,3 +508,42 @@ def test_which_model_a_patient_gets() -> None:
         "mao-2024",
     ]
     assert "model" in {one.field for one in answer(child()).basis.assumed}
+
+
+# --- when a level was drawn, without a whole case ---------------------------------------------------------------------
+
+
+def test_time_after_dose_is_what_the_history_says() -> None:
+    for name in ("adult-ctd-low-trough", "level-too-early", "censored-missed-doses", "contradicting-levels"):
+        case = tdm.read_case((EXAMPLES / f"{name}.json").read_bytes())
+        history = read_history(case, sources_of(case).model)
+        alone = tdm.time_after_dose(case.doses, case.levels)
+        assert [(one.since_dose_h, one.interval_h) for one in alone] == [
+            (drawn.since_dose_h, drawn.interval_h) for drawn in history.levels
+        ]
+        assert [one.is_trough for one in alone] == [drawn.is_trough for drawn in history.levels]
+
+
+def test_time_after_dose_by_hand() -> None:
+    doses = (Dose(time=0.0, dose_mg=2, every_h=24.0, count=3),)
+    levels = [Level(time=hours, level_ng_ml=5) for hours in (0.0, 19.1, 19.2, 48.0, 76.8, 76.9)]
+    found = tdm.time_after_dose(doses, levels)
+    assert [one.since_dose_h for one in found] == [None, *map(pytest.approx, (19.1, 19.2, 24.0, 28.8, 28.9))]
+    assert [one.is_trough for one in found] == [False, False, True, True, True, False]
+
+
+def test_time_after_dose_without_doses_or_levels() -> None:
+    level_alone = Level(time=5.0, level_ng_ml=5)
+    assert tdm.time_after_dose((), ()) == ()
+    assert tdm.time_after_dose((), (level_alone,)) == (tdm.Sampled(None, None),)
+
+
+def test_time_after_dose_refuses_what_cannot_be_compared() -> None:
+    dated = Level(time=datetime(2026, 3, 1, 8), level_ng_ml=5)
+    with pytest.raises(tdm.Refused) as refused:
+        tdm.time_after_dose((Dose(time=0.0, dose_mg=2),), (dated,))
+    assert refused.value.problems[0].code == "mixed_times"
+    many = tuple(Dose(time=float(hours), dose_mg=2) for hours in range(1500))
+    with pytest.raises(tdm.Refused) as refused:
+        tdm.time_after_dose(many, [Level(time=float(hours), level_ng_ml=5) for hours in range(5)])
+    assert refused.value.problems[0].code == "too_many"

@@ -150,6 +150,7 @@ def test_every_design_rule_of_the_judgement_is_in_the_docs() -> None:
         "candidates",
         "next_level",
         "history",
+        "sampling",
         "dosing",
     ):
         source = (ROOT / "tdm" / f"{module}.py").read_text(encoding="utf-8")
