@@ -60,7 +60,10 @@ class NextLevelAnswer(_Noun):
 
 
 class Curve(_Noun):
-    """Concentrations (ng/mL) over time: the history, and what is proposed ahead; median and 90 % interval."""
+    """Concentrations (ng/mL) over time: the history and what lies ahead; median and 90 % interval.
+
+    Ahead is the proposal; without one the present dosing, and under a hold no dose at all.
+    """
 
     times: tuple[AnswerTime, ...]
     median: tuple[Rounded, ...]

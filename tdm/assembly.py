@@ -70,7 +70,7 @@ def assemble(
         next_level=_next_level(question, decision, goes_on.option.regimen if goes_on else None, findings, clock),
         findings=findings,
         basis=basis_of(case, question, why_model),
-        curve=_curve(question, decision.proposal, clock),
+        curve=_curve(question, goes_on if decision.hold is None else None, clock),
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line: `tdm recommend CASE.json`, `tdm models`, `tdm protocols`.
+"""The command line: `tdm recommend CASE.json`, `tdm models`, `tdm protocols`, `tdm serve`, `tdm api-key`.
 
 Exit status 0: an answer ("none" included); 1: a refused case, with the reasons on standard error; 2: wrong usage.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ ANSWERED, REFUSED, WRONG_USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 answered, 1 refused, 2 wrong usage (no unit)."""
     given = _parser().parse_args(arguments)
+    if given.command == "serve":
+        return _serve(given)
     try:
         text = _COMMANDS[given.command](given)
     except Refused as refused:
@@ -35,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NotConverged as failed:
         print(f"No answer: {failed}", file=sys.stderr)
         return REFUSED
+    except _NotInstalled as missing:
+        print(f"tdm: {missing}", file=sys.stderr)
+        return WRONG_USAGE
     except OSError as failed:
         print(f"tdm: cannot read {failed.filename}: {failed.strerror}", file=sys.stderr)
         return WRONG_USAGE
@@ -56,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--protocol", metavar="FILE.toml", help="answer with a protocol of one's own")
     commands.add_parser("models", help="list the models that ship, with population and source")
     commands.add_parser("protocols", help="list the protocols that ship, with window and source")
+    service = commands.add_parser("serve", help="serve the page and the HTTP interface; settings are TDM_* variables")
+    service.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1); others need API keys")
+    service.add_argument("--port", metavar="P", help="the port to listen on (8000)")
+    commands.add_parser("api-key", help="make a new API key and its hash for TDM_API_KEY_HASHES")
     return parser
 
 
@@ -91,7 +101,46 @@ def _protocols(given: argparse.Namespace) -> str:
     return protocols_in_words(load_protocol(protocol_id) for protocol_id in protocol_ids())
 
 
-_COMMANDS = {"recommend": _recommend, "models": _models, "protocols": _protocols}
+class _NotInstalled(Exception):
+    """Raised when what only the service needs is not installed."""
+
+
+@contextmanager
+def _service() -> Iterator[None]:
+    """The imports of the service, which the rest of the command line does without."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in ("tdm", "api"):
+            raise
+        sentence = f"the service needs {missing.name}; install it with: pip install 'sirolimus-tdm[serve]'"
+        raise _NotInstalled(sentence) from None
+
+
+def _serve(given: argparse.Namespace) -> int:
+    """Serve until stopped; a flag beats the environment variable of its setting."""
+    flags = {"TDM_HOST": given.host, "TDM_PORT": given.port}
+    try:
+        with _service():
+            from api.serve import serve  # noqa: PLC0415, only here, since it is an extra
+    except _NotInstalled as missing:
+        print(f"tdm: {missing}", file=sys.stderr)
+        return WRONG_USAGE
+    return serve({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
+
+
+def _api_key(given: argparse.Namespace) -> str:
+    """A new key, shown this once; the service gets the hash and cannot tell the key from it."""
+    with _service():
+        from api.keys import hash_of, new_key  # noqa: PLC0415, only here, since it is an extra
+    key = new_key()
+    return (
+        f"key   {key}\n      for the client: Authorization: Bearer {key}\n      It is shown only now.\n"
+        f"hash  {hash_of(key)}\n      for the service: TDM_API_KEY_HASHES, several separated by commas\n"
+    )
+
+
+_COMMANDS = {"recommend": _recommend, "models": _models, "protocols": _protocols, "api-key": _api_key}
 
 
 def _reasons(refused: Refused) -> str:

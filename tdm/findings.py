@@ -182,6 +182,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "Consider another strength or the solution.",
         DESIGN_RULE,
     ),
+    "current_dose_not_preparable": Entry(
+        "warning",
+        "The present dosing, {regimen}, cannot be given with {product}.",
+        "Check the entry of doses and of the product: tablets are not split, crushed or chewed.",
+        LABEL,
+    ),
     "protocol_start_conflict": Entry(
         "warning",
         "The protocol's start conflicts with the model: by {model}, {chances}.",

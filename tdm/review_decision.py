@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tdm.candidates import is_preparable
 from tdm.decision import EVEN_CHANCE, NOTABLE_LOSS, Decision, Question, unexplained_high
 from tdm.estimate import under_reading
 from tdm.findings import Finding, finding, not_blocking
@@ -28,6 +29,7 @@ def review_decision(question: Question, decision: Decision, troughs: Troughs, si
         *_reach(question, decision),
         *_studied(question, decision),
         *_preparable(question, decision),
+        *_current_preparable(question, decision),
         *_start(question, decision),
         *_dose_limits(question, decision),
         *_ambiguities(question, decision, troughs),
@@ -120,6 +122,13 @@ def _preparable(question: Question, decision: Decision) -> Iterator[Finding]:
             product=product_in_words(question.product),
             loss=say("{points} percentage points", points=f"{100 * loss:.0f}"),
         )
+
+
+def _current_preparable(question: Question, decision: Decision) -> Iterator[Finding]:
+    current = decision.current
+    if current is not None and not is_preparable(current.option.regimen, question.product):
+        regimen, product = current.option.regimen.in_words(), product_in_words(question.product)
+        yield finding("current_dose_not_preparable", regimen=regimen, product=product)
 
 
 def _start(question: Question, decision: Decision) -> Iterator[Finding]:

@@ -551,3 +551,12 @@ def test_the_doses_of_one_day_written_twice_are_refused_and_not_added_up() -> No
     with pytest.raises(tdm.Refused) as refused:
         answer(on_2_mg(doses=[run(2, 10), dose(48.0, 2)]))
     assert [one.code for one in refused.value.problems] == ["two_doses_at_one_instant"]
+
+
+def test_under_none_the_curve_goes_on_with_the_present_dosing() -> None:
+    found = answer(adult(doses=[run(1, 11)], levels=[level(240.0, 8.0), level(243.0, 9.0)], protocol="ctd-rtp-2025"))
+    assert (found.decision, found.proposal) == ("none", None)
+    assert found.current is not None
+    due = float(found.current.start_at)  # type: ignore[arg-type]
+    last = found.curve.times.index(due + 24.0 * DAYS_AHEAD)
+    assert found.curve.median[last] == pytest.approx(found.current.trough_ng_ml.median, rel=0.05)

@@ -322,6 +322,13 @@ TABLE = (
         raises=10.2,
         quiet=10.8,
     ),
+    Edge(
+        "current_dose_not_preparable",
+        "no sum of whole tablets",
+        lambda x: adult(doses=[run(x, 10)], levels=[level(240.0, 8.0)]),
+        raises=1.7,
+        quiet=1.5,
+    ),
     Edge("protocol_start_conflict", "the start has less than 50 %", start, raises=20.2, quiet=20.8),
     Edge(
         "comedication_not_modelled",
