@@ -38,7 +38,7 @@ def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     "tool",
     [
         ("ruff", "check", "."),
-        ("ruff", "format", "--check", "tdm"),
+        ("ruff", "format", "--check", "tdm", "api"),
         ("mypy",),
         ("importlinter.cli", "lint"),
     ],
@@ -113,7 +113,7 @@ def blocks(text: str) -> list[str]:
 def test_the_first_two_blocks_of_the_readme_are_the_two_commands_and_ci_calls_the_second() -> None:
     first, second = (block.strip() for block in blocks(README)[:2])
     assert first.endswith("tdm recommend examples/adult-ctd-low-trough.json")
-    assert second.endswith("python -m pytest")
+    assert second.endswith("python -m pytest -n 2 --dist loadfile")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert second in script.splitlines()
 
@@ -123,8 +123,14 @@ def test_the_readme_shows_the_real_output_and_the_real_case() -> None:
     done = run(sys.executable, "-m", "tdm.cli", "recommend", str(example))
     shown = next(block for block in blocks(README) if block.startswith("Increase"))
     assert done.stdout.startswith(shown)
-    case = next(block for block in blocks(README) if block.startswith("{"))
+    case, answered = (block for block in blocks(README) if block.startswith("{"))
     assert json.loads(case) == json.loads(example.read_text(encoding="utf-8"))
+    found = json.loads(run(sys.executable, "-m", "tdm.cli", "recommend", "--json", str(example)).stdout)
+    shown_fields = json.loads(answered)
+    assert list(found)[: len(shown_fields)] == list(shown_fields)
+    proposal = shown_fields.pop("proposal")
+    assert {name: found[name] for name in shown_fields} == shown_fields
+    assert {name: found["proposal"][name] for name in proposal} == proposal
 
 
 def test_the_docs_table_of_findings_is_the_catalogue() -> None:
