@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -18,7 +18,7 @@ def service() -> Iterator[str]:
     """One `tdm serve` for all tests: its address."""
     with served() as (_, port):
         base = f"http://127.0.0.1:{port}"
-        assert httpx.get(f"{base}/readyz").status_code == 200
+        assert httpx2.get(f"{base}/readyz").status_code == 200
         yield base
 
 

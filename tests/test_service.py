@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
@@ -51,7 +51,7 @@ def client() -> Iterator[TestClient]:
         yield started
 
 
-def problem(response: httpx.Response) -> ProblemDocument:
+def problem(response: httpx2.Response) -> ProblemDocument:
     assert response.headers["content-type"] == MEDIA_TYPE
     found = ProblemDocument.model_validate_json(response.content)
     assert found.status == response.status_code
@@ -281,8 +281,8 @@ def held(compute: Capacity, threads: int) -> Iterator[list[Awaitable[Any]]]:
 def test_excess_load_is_a_503_within_a_second_while_the_health_is_answered() -> None:
     async def check() -> None:
         app = create_app(Settings(compute_threads=2))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://tests") as client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://tests") as client:
             with held(app.state.capacity, 2) as busy:
                 await asyncio.sleep(0)
                 began = time.monotonic()
@@ -404,7 +404,7 @@ def test_with_keys_every_route_but_the_health_needs_one() -> None:
 )
 def test_a_key_opens_and_nothing_else_does(authorization: str, status: int) -> None:
     client = TestClient(create_app(KEYED))
-    assert client.get("/version", headers={"Authorization": authorization.encode("latin-1")}).status_code == status
+    assert client.get("/version", headers=[(b"Authorization", authorization.encode("latin-1"))]).status_code == status
 
 
 def test_every_hash_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -609,7 +609,7 @@ class Served:
 
 def test_requests_in_flight_finish_after_sigterm_and_the_log_has_no_word_of_a_client() -> None:
     served = Served()
-    with httpx.Client(headers=JSON) as client:
+    with httpx2.Client(headers=JSON) as client:
         assert client.post(served.url(ONE), content=CASE).status_code == 200
         assert client.post(served.url(ONE), content=REFUSED).status_code == 422
         assert client.get(served.url("/v1/models/CANARY?name=CANARY")).status_code == 404
@@ -619,10 +619,10 @@ def test_requests_in_flight_finish_after_sigterm_and_the_log_has_no_word_of_a_cl
         assert problem(client.post(served.url(ONE), content=b" " * 3_000_000)).status == 413
     assert b"application/problem+json" in raw(served.port, b"CANARY \x00\r\n\r\n")
 
-    answers: list[httpx.Response] = []
+    answers: list[httpx2.Response] = []
     body = b'{"cases":[' + b",".join([CASE] * 60) + b"]}"
     asking = threading.Thread(
-        target=lambda: answers.append(httpx.post(served.url(BATCH), content=body, headers=JSON, timeout=60))
+        target=lambda: answers.append(httpx2.post(served.url(BATCH), content=body, headers=JSON, timeout=60))
     )
     asking.start()
     time.sleep(0.5)  # sixty cases take longer than this on any machine
