@@ -214,12 +214,6 @@ def held(page: Page) -> dict[str, str]:
     return fields
 
 
-def focus(page: Page) -> str:
-    """Return the id of what has the focus."""
-    name: str = page.evaluate("() => document.activeElement.id")
-    return name
-
-
 def saved(page: Page) -> str:
     """Press the button that saves and return the text of the file."""
     with page.expect_download() as download:

@@ -148,6 +148,11 @@ class Page:
     studied_model: str = ""
 
     @property
+    def first_wrong(self) -> str:
+        """Return the anchor of the first problem that stands beside something, where the focus goes; "" without one."""
+        return next((one.anchor for one in self.problems if one.anchor), "")
+
+    @property
     def problems_by_place(self) -> Mapping[str, list[ProblemShown]]:
         """Return the problems by the anchor that they stand beside."""
         found: dict[str, list[ProblemShown]] = {}

@@ -174,10 +174,12 @@ document.addEventListener("click", (event) => {
   goTo(decodeURIComponent(link.hash.slice(1)));
 });
 
-// browsers that know `autofocus` on a heading have focused it by then
+// browsers that know `autofocus` have focused a field or a heading by then, but none that is folded away
 window.addEventListener("load", () => {
   setTimeout(() => {
-    if (document.activeElement === document.body) document.querySelector("[data-focus]")?.focus();
+    if (document.activeElement !== document.body) return;
+    if (document.body.dataset.wrong) goTo(document.body.dataset.wrong);
+    else document.querySelector("[data-focus]")?.focus();
   }, 50);
 });
 
