@@ -16,6 +16,9 @@ WITHOUT_VALUE: Mapping[str, str] = {
     "{quantity} of {value} {unit} is outside {accepted}.": "{quantity} is outside {accepted}.",
     "A date in the year {year} is outside {accepted}.": "The year of a date is outside {accepted}.",
     "{name} is given twice in one object.": "A key is given twice in one object.",
+    "A level of {level} is below the limit of its method ({limit}); enter it as reported below a limit.": (
+        "A level is below the limit of its method ({limit}); enter it as reported below a limit."
+    ),
     "{value} {unit} is outside what the model {model} may be used for ({accepted}).": (
         "The value is outside what the model may be used for ({accepted})."
     ),

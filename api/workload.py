@@ -18,6 +18,7 @@ MOST_DOSES = 200
 MOST_RUNS = 50
 MOST_LEVELS = 50
 MOST_CHANGES = 50
+MOST_COMEDICATIONS = 10
 MOST_REGIMENS = 5
 MOST_READINGS = 5
 
@@ -38,6 +39,7 @@ def _excesses(case: Case) -> Iterator[Problem]:
         ("/doses", int((doses > 1).sum()), MOST_RUNS, "runs"),
         ("/levels", len(case.levels), MOST_LEVELS, "levels"),
         ("/covariates", len(case.covariates), MOST_CHANGES, "changes"),
+        ("/comedications", len(case.comedications), MOST_COMEDICATIONS, "comedications"),
         ("/regimens", len(case.regimens), MOST_REGIMENS, "regimens"),
         ("/model/ambiguities", readings, MOST_READINGS, "readings"),
     ):

@@ -214,6 +214,47 @@ class Basis(_Noun):
     disclaimer: Said
 
 
+class AheadOption(_Noun):
+    """A regimen under a later condition: mg per day, steady-state trough (ng/mL) and chances."""
+
+    regimen: Regimen
+    daily_dose_mg: Rounded
+    trough_ng_ml: Spread
+    probability: Probability | None
+
+
+class AheadAnswer(_Noun):
+    """What will be otherwise: when (null: some day), what, the trough (ng/mL) of an unchanged dose, the choice then."""
+
+    time: AnswerTime | None
+    what: Said
+    unchanged: AheadOption
+    then: AheadOption | None
+
+
+class ResponseAnswer(_Noun):
+    """The response of the platelets (counts in 10^9/L): class, confirmation, loss, and the class under the variant."""
+
+    response: Literal["CR", "R", "NR"]
+    confirmed: bool
+    lost: bool
+    partial_by_trials: bool
+    baseline_10e9_l: Rounded
+    last_10e9_l: Rounded
+    definition: Literal["and", "or"]
+    by_the_other_definition: Literal["CR", "R", "NR"]
+    source: str
+
+
+class VisitAnswer(_Noun):
+    """A visit: months after the start, when (a date or h), whether the protocol names it, the state of each test."""
+
+    month: int
+    time: AnswerTime
+    of_protocol: bool
+    tests: dict[str, Literal["done", "overdue", "due", "not in the case"]]
+
+
 class Recommendation(_Noun):
     """The whole answer to a case; units in the names of the fields, times in the kind that the case uses."""
 
@@ -229,6 +270,10 @@ class Recommendation(_Noun):
     individual: IndividualAnswer
     fits: tuple[Fit, ...]
     next_level: NextLevelAnswer | None
+    ahead: tuple[AheadAnswer, ...]
+    response: ResponseAnswer | None
+    follow_up: tuple[VisitAnswer, ...]
+    precautions: tuple[Said, ...]
     findings: tuple[Finding, ...]
     basis: Basis
     curve: Curve

@@ -1,17 +1,42 @@
-"""The methods that measure sirolimus in whole blood, by the names a laboratory uses; which of them are immunoassays."""
+"""The methods that measure sirolimus in whole blood, by the names a laboratory uses, and the units of their results."""
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
+# 1 ng/mL = 1 ug/L, and 1 nmol/L = 0.914187 ng/mL: molar mass 914.187 g/mol (seeds/label.toml).
+NG_ML_PER_UG_L = 1.0
+NG_ML_PER_NMOL_L = 0.914187
+
+Family = Literal["separating", "cmia", "eclia", "dimension", "emit", "immunoassay"]
+
+
+class Method(NamedTuple):
+    """A family of methods, by the words that name it; `limit` is the label's number for its lower limit (ng/mL)."""
+
+    family: Family
+    words: tuple[str, ...]
+    limit: str | None
+
+
 # LC-MS/MS and HPLC separate the drug from its metabolites; immunoassays read part of these too (label, assay section).
-SEPARATING = ("lc-ms/ms", "lc-ms", "lcms", "hplc-uv", "hplc")
-IMMUNOASSAYS = ("cmia", "eclia", "emit", "fpia", "meia", "dimension", "architect", "immunoassay")
+METHODS = (
+    Method("separating", ("lc-ms/ms", "lc-ms", "lcms", "hplc-uv", "hplc"), None),
+    Method("cmia", ("cmia", "architect"), "lower_limit_cmia_low_ng_ml"),
+    Method("eclia", ("eclia",), "lower_limit_eclia_ng_ml"),
+    Method("dimension", ("dimension",), "lower_limit_dimension_ng_ml"),
+    Method("emit", ("emit",), "lower_limit_emit_ng_ml"),
+    Method("immunoassay", ("fpia", "meia", "immunoassay"), None),
+)
 
 
-def is_immunoassay(assay: str) -> bool | None:
+def method_of(assay: str | None) -> Method | None:
+    """Return the method that a name in a case stands for; None if it is not known or not given (no unit)."""
+    name = (assay or "").strip().lower()
+    return next((method for method in METHODS if any(word in name for word in method.words)), None)
+
+
+def is_immunoassay(assay: str | None) -> bool | None:
     """Return whether a method, by the name in a case, is an immunoassay; None if the name is not known (no unit)."""
-    name = assay.strip().lower()
-    if any(word in name for word in SEPARATING):
-        return False
-    if any(word in name for word in IMMUNOASSAYS):
-        return True
-    return None
+    method = method_of(assay)
+    return None if method is None else method.family != "separating"

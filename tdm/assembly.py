@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tdm.answer import (
+    AheadAnswer,
+    AheadOption,
     AnswerOption,
     Curve,
     Fit,
@@ -17,28 +21,41 @@ from tdm.answer import (
     ParameterAnswer,
     Probability,
     Recommendation,
+    ResponseAnswer,
     Spread,
     Until,
+    VisitAnswer,
     WindowAnswer,
 )
 from tdm.basis import basis_of
 from tdm.case import Case
 from tdm.clock import Clock
 from tdm.curve import curve_points
-from tdm.decision import Decision, Offered, Question
+from tdm.decision import Decision, Offered, Question, later_troughs
 from tdm.estimate import Estimate, concentrations_at
 from tdm.findings import Finding
+from tdm.follow_up import Visit
+from tdm.history import History
 from tdm.label_rule import Proportion, label_proportion
-from tdm.next_level import NextLevel, next_level, next_trough, repeat_soon
-from tdm.option import QUANTILES
+from tdm.next_level import NextLevel, after_drug_change, next_level, next_trough, repeat_soon
+from tdm.option import QUANTILES, Option
 from tdm.posterior import quantiles
+from tdm.prospect import Outlook
 from tdm.regimen import Regimen
+from tdm.response import SOURCE as RESPONSE_SOURCE
+from tdm.response import Definition, ResponseFound, response_of
+from tdm.review_drugs import begun, to_warn_of
 from tdm.said import Said, listed, say, sentences
 from tdm.series import Floats
+from tdm.tolerance import counts_by
 from tdm.wording import percent, product_in_words
 
 # The findings after which a level has to be repeated soon.
 REPEAT_AFTER = ("levels_contradict", "check_adherence")
+# The texts of the label file that are checked before the first dose.
+PRECAUTIONS = ("before_start", "contraception", "vaccines", "monitoring", "allergy")
+# The findings that are the reason of a hold.
+HOLDING = ("tolerance_hold", "level_above_20")
 ADVICE = {
     "start": "Start with {regimen}: {chance} chance of a trough of {window}.",
     "keep": "Keep {regimen}: {chance} chance of a trough of {window}.",
@@ -49,8 +66,22 @@ ADVICE = {
 }
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What surrounds the level: what is foreseen, the response of the platelets, and the visits (h)."""
+
+    ahead: tuple[Outlook, ...]
+    response: ResponseFound | None
+    visits: tuple[Visit, ...]
+
+
 def assemble(
-    case: Case, question: Question, decision: Decision, findings: tuple[Finding, ...], why_model: str | None
+    case: Case,
+    question: Question,
+    decision: Decision,
+    findings: tuple[Finding, ...],
+    why_model: str | None,
+    surroundings: Surroundings,
 ) -> Recommendation:
     """Return the answer of a decision with its findings (units in the names of its fields)."""
     estimate, clock = question.estimate, question.estimate.history.clock
@@ -68,6 +99,10 @@ def assemble(
         individual=_individual(estimate),
         fits=(_fit(estimate, clock),),
         next_level=_next_level(question, decision, goes_on.option.regimen if goes_on else None, findings, clock),
+        ahead=tuple(_ahead(one, clock) for one in surroundings.ahead),
+        response=_response(case, estimate.history, surroundings.response),
+        follow_up=tuple(_visit(one, clock) for one in surroundings.visits),
+        precautions=_precautions(case, question),
         findings=findings,
         basis=basis_of(case, question, why_model),
         curve=_curve(question, goes_on if decision.hold is None else None, clock),
@@ -75,12 +110,31 @@ def assemble(
 
 
 def _summary(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
+    """The sentence that comes first; what is contraindicated or to be avoided comes before any number."""
+    advice, warned = _advice(question, decision, findings), []
+    for spell in to_warn_of(question.estimate.history):
+        assert spell.drug is not None  # by its choice
+        forbidden = spell.drug.rule == "contraindicated"
+        drug = begun(spell.name)
+        warned.append(
+            say("{drug} is contraindicated with sirolimus.", drug=drug)
+            if forbidden
+            else say("{drug} should be avoided with sirolimus.", drug=drug)
+        )
+    return sentences([*warned, advice]) if warned else advice
+
+
+def _advice(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
     if decision.hold is not None:
-        reason = next(one.message for one in findings if one.code == "level_above_20")
+        reason = next(one.message for one in findings if one.code in HOLDING)
+        if decision.held_by_event:
+            return say("Hold sirolimus. {reason} Call the treating physician before any further dose.", reason=reason)
         return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=reason)
     if decision.proposal is None:
         blocking = [one.message for one in findings if one.severity == "blocking"]
         return sentences([say("No dose is advised."), *blocking])
+    if decision.instead_of is not None:
+        return _restrained(question, decision, findings)
     chosen, values = decision.proposal, {}
     if decision.kind not in ("start", "keep"):
         going_on = decision.current
@@ -97,18 +151,97 @@ def _summary(question: Question, decision: Decision, findings: tuple[Finding, ..
     )
 
 
+def _restrained(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
+    """The sentence for an increase that is not advised: because of an event, or because the platelets respond."""
+    kept, other = decision.proposal, decision.instead_of
+    assert kept is not None  # one stands ...
+    assert other is not None  # ... instead of the other
+    values = {
+        "regimen": kept.option.regimen.in_words(),
+        "chance": percent(kept.within),
+        "window": str(question.window),
+        "other": other.option.regimen.in_words(),
+        "other_chance": percent(other.within),
+    }
+    if decision.restrained_by == "response":
+        return say(
+            "The platelets respond, so the question is clinical: keep {regimen} and watch ({chance} chance of a trough "
+            "of {window}), or {other} ({other_chance})?",
+            **values,
+        )
+    reason = next(one.values["rule"] for one in findings if one.code == "tolerance_no_increase")
+    return say(
+        "{reason}, so no increase. Keep {regimen} for now ({chance} chance of a trough of {window}; {other} would have "
+        "{other_chance}).",
+        reason=reason,
+        **values,
+    )
+
+
 def _low(findings: tuple[Finding, ...]) -> bool:
     return any(one.code == "check_adherence" for one in findings)
 
 
+def _response(case: Case, history: History, found: ResponseFound | None) -> ResponseAnswer | None:
+    if found is None:
+        return None
+    other: Definition = "or" if case.response_definition == "and" else "and"
+    variant = response_of(counts_by(case, history.clock, history.now_h), history.clock, other)
+    assert variant is not None  # it has the same counts
+    return ResponseAnswer(
+        **vars(found),
+        definition=case.response_definition,
+        by_the_other_definition=variant.response,
+        source=RESPONSE_SOURCE,
+    )
+
+
+def _visit(one: Visit, clock: Clock) -> VisitAnswer:
+    return VisitAnswer(month=one.month, time=clock.time(one.time_h), of_protocol=one.of_protocol, tests=dict(one.items))
+
+
+def _precautions(case: Case, question: Question) -> tuple[Said, ...]:
+    """What to check before the first dose, as the label and the reviews say it."""
+    if question.estimate.history.first_dose_h is not None:
+        return ()
+    return tuple(Said(question.label.texts[name]) for name in PRECAUTIONS)
+
+
+def _ahead(one: Outlook, clock: Clock) -> AheadAnswer:
+    return AheadAnswer(
+        time=None if one.condition.time_h is None else clock.time(one.condition.time_h),
+        what=one.condition.what,
+        unchanged=_ahead_option(one.unchanged),
+        then=_ahead_option(one.then.option) if one.then is not None else None,
+    )
+
+
+def _ahead_option(option: Option) -> AheadOption:
+    return AheadOption(
+        regimen=option.regimen,
+        daily_dose_mg=option.regimen.daily_dose_mg,
+        trough_ng_ml=_spread(option),
+        probability=_probability(option),
+    )
+
+
+def _spread(option: Option) -> Spread:
+    return Spread(median=option.median_ng_ml, p05=option.p05_ng_ml, p95=option.p95_ng_ml)
+
+
+def _probability(option: Option) -> Probability | None:
+    chance = option.chance
+    return Probability(below=chance.below, within=chance.within, above=chance.above) if chance else None
+
+
 def _option(question: Question, offered: Offered, clock: Clock, decision: Decision) -> AnswerOption:
-    option, chance = offered.option, offered.option.chance
+    option = offered.option
     return AnswerOption(
         regimen=option.regimen,
         start_at=clock.time(offered.start_h),
         daily_dose_mg=option.regimen.daily_dose_mg,
-        trough_ng_ml=Spread(median=option.median_ng_ml, p05=option.p05_ng_ml, p95=option.p95_ng_ml),
-        probability=Probability(below=chance.below, within=chance.within, above=chance.above) if chance else None,
+        trough_ng_ml=_spread(option),
+        probability=_probability(option),
         measured_within=option.measured_within,
         reason=_reason(question, offered, decision),
         asked=offered.origin == "asked",
@@ -138,6 +271,8 @@ def _reason(question: Question, offered: Offered, decision: Decision) -> Said:
         parts.append(say("going on as now"))
     elif offered.origin == "asked":
         parts.append(say("asked for"))
+    elif offered.origin == "solution":
+        parts.append(say("with the oral solution, 1 mg/mL"))
     elif offered.origin == "protocol_start" and question.protocol.start:
         parts.append(say("the protocol's own start ({text})", text=question.protocol.start.text))
     if decision.proposal is not None and offered.option.regimen == decision.proposal.option.regimen:
@@ -147,6 +282,9 @@ def _reason(question: Question, offered: Offered, decision: Decision) -> Said:
     if not offered.within_studied:
         ceiling = f"{decision.ceiling.daily_mg:g} mg"
         parts.append(say("above {ceiling} per day, the most that is proposed here", ceiling=ceiling))
+    if offered.above_later is not None and question.window is not None:
+        above = later_troughs(question, offered.above_later).chance(offered.option.regimen, question.window).above
+        parts.append(say("above the window in {chance} {when}", chance=percent(above), when=offered.above_later.what))
     return listed(parts) if parts else say("can be given")
 
 
@@ -154,13 +292,12 @@ def _hold(question: Question, decision: Decision, clock: Clock) -> HoldAnswer | 
     hold = decision.hold
     if hold is None:
         return None
-    resume = _resumed(question, decision, clock)
+    resume, limit = _resumed(question, decision, clock), f"{hold.limit_ng_ml:g} ng/mL"
     return HoldAnswer(
         until=Until(median=clock.time(hold.median_h), p95=clock.time(hold.p95_h)),
-        condition=say(
-            "a repeated level at or below {limit}; never the passing of time alone",
-            limit=f"{hold.limit_ng_ml:g} ng/mL",
-        ),
+        condition=say("the event is cleared up, its physician agrees, and a level at or below {limit}", limit=limit)
+        if decision.held_by_event
+        else say("a repeated level at or below {limit}; never the passing of time alone", limit=limit),
         resume=resume,
     )
 
@@ -202,7 +339,9 @@ def _individual(estimate: Estimate) -> IndividualAnswer:
         )
 
     return IndividualAnswer(
-        clearance_l_per_h=parameter("cl_l_per_h"), volume_l=parameter("v_l"), half_life_h=parameter("half_life_h")
+        clearance_l_per_h=parameter("apparent_cl_l_per_h"),
+        volume_l=parameter("apparent_v_l"),
+        half_life_h=parameter("half_life_h"),
     )
 
 
@@ -217,8 +356,8 @@ def _fit(estimate: Estimate, clock: Clock) -> Fit:
     levels = [
         LevelFit(
             time=clock.time(drawn.time_h),
-            observed_ng_ml=drawn.level.level_ng_ml,
-            below_ng_ml=drawn.level.below_ng_ml,
+            observed_ng_ml=None if drawn.level.censored else drawn.level.value_ng_ml,
+            below_ng_ml=drawn.level.value_ng_ml if drawn.level.censored else None,
             population_ng_ml=population[0, place],
             individual_ng_ml=own[0, place],
             weighted_residual=residual[drawn.index] if drawn.used and not drawn.level.censored else None,
@@ -244,7 +383,7 @@ def _next_level(
     elif decision.stopped_by is not None or (estimate.history.levels and not estimate.history.used):
         found = next_trough(estimate)
     else:
-        found = next_level(estimate, regimen, question.label)
+        found = after_drug_change(estimate, regimen) or next_level(estimate, regimen, question.label)
     return NextLevelAnswer(from_=clock.time(found.from_h), to=clock.time(found.to_h), reason=_why_then(found))
 
 
@@ -253,6 +392,10 @@ def _why_then(found: NextLevel) -> Said:
         return say("a level has to be repeated within 3 to 5 days")
     if found.why == "trough_missing":
         return say("no level could be used: measure a trough just before the next dose")
+    if found.why == "after_change":
+        return say("3 to 5 days after a drug that may interact starts or stops")
+    if found.why == "weekly":
+        return say("weekly after a drug that may interact started or stopped")
     chance = percent(found.share or 0.0)
     if found.why == "near_steady_state":
         return say(
@@ -266,7 +409,7 @@ def _why_then(found: NextLevel) -> Said:
 
 
 def _curve(question: Question, chosen: Offered | None, clock: Clock) -> Curve:
-    due = question.estimate.history.dosing.next_due_h
+    due = question.estimate.history.start_h
     points = curve_points(
         question.estimate, chosen.option.regimen if chosen else None, chosen.start_h if chosen else due
     )

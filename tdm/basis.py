@@ -14,8 +14,8 @@ from tdm.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
 from tdm.case import TABLETS, Case
 from tdm.citation import Citation
 from tdm.decision import Question
+from tdm.history import modelled_comedications
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
-from tdm.review_case import modelled_comedications
 from tdm.said import Said, listed, say
 from tdm.version import __version__
 from tdm.wording import product_in_words, when
@@ -56,12 +56,15 @@ def basis_of(case: Case, question: Question, why_model: str | None) -> Basis:
 
 
 def case_id(case: Case, question: Question) -> str:
-    """Return the SHA-256 (hexadecimal, no unit) of canonical case, model, protocol, label and version."""
+    """Return the SHA-256 (hexadecimal, no unit) of canonical case, model, protocol, label, interactions and version."""
     whole: dict[str, Any] = {
         "case": case.model_dump(mode="json"),
         "model": question.estimate.model.model_dump(mode="json"),
         "protocol": question.protocol.model_dump(mode="json"),
         "label": question.label.model_dump(mode="json"),
+        "interactions": [
+            spell.drug.model_dump(mode="json") for spell in question.estimate.history.spells if spell.drug is not None
+        ],
         "version": __version__,
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -151,11 +154,10 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
     if history.planned_doses:
         planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
         found.append(Ignored(pointer="/doses", why=planned))
-    known = modelled_comedications(model)
     found += [
-        Ignored(pointer=f"/comedications/{index}", why=say("its effect on sirolimus is not modelled"))
-        for index, drug in enumerate(case.comedications)
-        if drug.name.strip().lower() not in known
+        Ignored(pointer=f"/comedications/{spell.index}", why=say("its effect on sirolimus is not known here"))
+        for spell in history.spells
+        if spell.drug is None
     ]
     found += [
         Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))

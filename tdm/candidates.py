@@ -12,7 +12,9 @@ from itertools import pairwise
 from tdm.case import Product
 from tdm.regimen import Regimen
 
-DAILY_H, TWICE_DAILY_H, EVERY_OTHER_DAY_H = 24.0, 12.0, 48.0
+DAILY_H, TWICE_DAILY_H, EVERY_OTHER_DAY_H, EVERY_THIRD_DAY_H, WEEKLY_H = 24.0, 12.0, 48.0, 72.0, 168.0
+# Where tablets once daily are too much, the oral solution (1 mg/mL) is compared too, in steps of this.
+SOLUTION = Product(step_mg=0.1)
 # Not more than this times the current daily dose in one step.
 LARGEST_STEP_UP = 2.0
 # Doses are told apart to a microgram.
@@ -32,7 +34,9 @@ class Simplicity(IntEnum):
     TWICE_DAILY = 1
     ALTERNATING = 2
     EVERY_OTHER_DAY = 3
-    OTHER = 4
+    SOLUTION = 4
+    SPARSE = 5
+    OTHER = 6
 
 
 def simplicity(regimen: Regimen) -> Simplicity:
@@ -42,6 +46,8 @@ def simplicity(regimen: Regimen) -> Simplicity:
             DAILY_H: Simplicity.ONCE_DAILY,
             TWICE_DAILY_H: Simplicity.TWICE_DAILY,
             EVERY_OTHER_DAY_H: Simplicity.EVERY_OTHER_DAY,
+            EVERY_THIRD_DAY_H: Simplicity.SPARSE,
+            WEEKLY_H: Simplicity.SPARSE,
         }.get(regimen.every_h, Simplicity.OTHER)
     if len(regimen.pattern_mg) == 2 and regimen.every_h == DAILY_H:
         return Simplicity.ALTERNATING
@@ -71,10 +77,13 @@ def is_preparable(regimen: Regimen, product: Product) -> bool:
     return all(any(abs(dose - one) < DOSE_GRAIN_MG / 2 for one in doses) for dose in regimen.pattern_mg)
 
 
-def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: float) -> tuple[Regimen, ...]:
+def candidates(
+    product: Product, child: bool, highest_daily_mg: float, need_mg: float, small: bool = False
+) -> tuple[Regimen, ...]:
     """Return the regimens to compare (mg), up to `highest_daily_mg` a day, around a need of `need_mg` once daily.
 
     No single dose is above the highest daily dose either: every other day is no way to a dose that nobody studied.
+    Where `small` doses are needed, every third day and weekly are compared too.
     """
     doses = preparable_doses(product, highest_daily_mg)
     patterns = [
@@ -83,7 +92,18 @@ def candidates(product: Product, child: bool, highest_daily_mg: float, need_mg: 
         [Regimen(pattern_mg=pair, every_h=DAILY_H) for pair in pairwise(doses)],
         [Regimen(pattern_mg=(dose,), every_h=EVERY_OTHER_DAY_H) for dose in doses],
     ]
+    if small:
+        patterns += [
+            [Regimen(pattern_mg=(dose,), every_h=every) for dose in doses] for every in (EVERY_THIRD_DAY_H, WEEKLY_H)
+        ]
     return tuple(regimen for pattern in patterns for regimen in _nearest(pattern, highest_daily_mg, need_mg))
+
+
+def solution_candidates(highest_daily_mg: float, need_mg: float) -> tuple[Regimen, ...]:
+    """Return the once-daily regimens of the oral solution (mg), up to `highest_daily_mg`, nearest to the need."""
+    doses = preparable_doses(SOLUTION, highest_daily_mg)
+    once_daily = [Regimen(pattern_mg=(dose,), every_h=DAILY_H) for dose in doses]
+    return tuple(_nearest(once_daily, highest_daily_mg, need_mg))
 
 
 def _nearest(pattern: list[Regimen], highest_daily_mg: float, need_mg: float) -> list[Regimen]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from tdm.assay import NG_ML_PER_NMOL_L, NG_ML_PER_UG_L
 from tdm.clock import KIND_IN_WORDS, Clock, Time, kind_of
 from tdm.course import SAME_INSTANT_H
 from tdm.errors import Problem, problem_error, refused_from
@@ -26,6 +27,9 @@ from tdm.quantities import (
     HematocritPercent,
     IntervalH,
     LevelNgMl,
+    LevelNmolL,
+    LevelUgL,
+    PlateletCount,
     StrengthMg,
     TotalBilirubinUmolL,
     WeightKg,
@@ -42,6 +46,8 @@ MOST_LEVELS = 200
 MOST_RUNS_TIMES_LEVELS = 6000
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
+MOST_MISSED = 100
+MOST_EVENTS = 100
 LONGEST_CASE_H = 20 * 8766.0
 
 
@@ -59,6 +65,7 @@ class Patient(_Noun):
     hematocrit_percent: HematocritPercent | None = None
     total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
     cyp3a5_star1_carrier: YesNo | None = None
+    child_pugh: Annotated[Literal["A", "B", "C"] | None, Field(description="Child-Pugh class of the liver")] = None
 
 
 class CovariateChange(_Noun):
@@ -79,12 +86,17 @@ class CovariateChange(_Noun):
 
 
 class Dose(_Noun):
-    """A run of equal doses in mg: the first at `time`, then every `every_h` hours, `count` in all; or one dose."""
+    """A run of equal doses in mg: the first at `time`, then every `every_h` hours, `count` in all; or one dose.
+
+    `missed` are the times of doses of the run that were not taken; `taken` says how it is known that the others were.
+    """
 
     time: Time
     dose_mg: DoseMg
     every_h: IntervalH | None = None
     count: Whole | None = None
+    missed: Annotated[tuple[Time, ...], Field(max_length=MOST_MISSED)] = ()
+    taken: Literal["observed", "reported", "prescribed"] | None = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -113,18 +125,23 @@ def _named(name: str) -> str:
 
 
 class Level(_Noun):
-    """A whole-blood concentration: a measured one, or one reported as below a limit, in ng/mL."""
+    """A whole-blood concentration: a measured one, or one reported as below a limit, in the unit of its name."""
 
     time: Time
     level_ng_ml: LevelNgMl | None = None
     below_ng_ml: LevelNgMl | None = None
+    level_ug_l: LevelUgL | None = None
+    below_ug_l: LevelUgL | None = None
+    level_nmol_l: LevelNmolL | None = None
+    below_nmol_l: LevelNmolL | None = None
     assay: Annotated[str, Field(max_length=60), AfterValidator(_named)] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.level_ng_ml is None) == (self.below_ng_ml is None):
+        if len(self._given()) != 1:
             sentence = say(
-                "A level has either level_ng_ml (measured) or below_ng_ml (reported as below a limit), in ng/mL."
+                "A level has either level_ng_ml (measured) or below_ng_ml (reported as below a limit), in ng/mL; "
+                "or one of these in ug_l or nmol_l."
             )
             raise problem_error([Problem(code="one_kind_of_level", pointer="", message=sentence)])
         return self
@@ -132,14 +149,23 @@ class Level(_Noun):
     @property
     def censored(self) -> bool:
         """Return whether the level was reported as below a limit (no unit)."""
-        return self.below_ng_ml is not None
+        return self.field.startswith("below")
+
+    @property
+    def field(self) -> str:
+        """Return the name of the field that holds the value; it names the unit."""
+        return next(iter(self._given()))
 
     @property
     def value_ng_ml(self) -> float:
-        """Return the measured level, or the limit that it is below, ng/mL."""
-        value = self.below_ng_ml if self.level_ng_ml is None else self.level_ng_ml
-        assert value is not None  # by the validator
-        return value
+        """Return the measured level, or the limit that it is below, ng/mL (exact: see `tdm.assay`)."""
+        ((field, value),) = self._given().items()
+        unit = field.partition("_")[2]
+        return value * {"ng_ml": 1.0, "ug_l": NG_ML_PER_UG_L, "nmol_l": NG_ML_PER_NMOL_L}[unit]
+
+    def _given(self) -> dict[str, float]:
+        names = [f"{kind}_{unit}" for kind in ("level", "below") for unit in ("ng_ml", "ug_l", "nmol_l")]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Comedication(_Noun):
@@ -148,6 +174,38 @@ class Comedication(_Noun):
     name: Annotated[str, Field(max_length=80), AfterValidator(_named)]
     start: Time
     stop: Time | None = None
+
+
+Term = Literal[
+    "stomatitis",
+    "infection",
+    "pneumonitis",
+    "hyperlipidaemia",
+    "thrombocytopenia",
+    "proteinuria",
+    "oedema",
+    "delayed wound healing",
+    "TMA",
+    "diarrhoea",
+    "other",
+]
+
+
+class AdverseEvent(_Noun):
+    """An adverse event (suspected is enough) from `time`, until `end` if it is over, with its CTCAE grade (no unit)."""
+
+    time: Time
+    term: Term
+    grade: Literal[1, 2, 3, 4]
+    end: Time | None = None
+
+
+class PlateletsCount(_Noun):
+    """A platelet count, 10^9/L, and whether the patient bled at that time."""
+
+    time: Time
+    count_10e9_l: PlateletCount
+    bleeding: YesNo
 
 
 class Product(_Noun):
@@ -195,6 +253,9 @@ class Case(_Noun):
     doses: Annotated[tuple[Dose, ...], Field(max_length=MOST_RUNS)] = ()
     levels: Annotated[tuple[Level, ...], Field(max_length=MOST_LEVELS)] = ()
     comedications: Annotated[tuple[Comedication, ...], Field(max_length=50)] = ()
+    adverse_events: Annotated[tuple[AdverseEvent, ...], Field(max_length=MOST_EVENTS)] = ()
+    platelets: Annotated[tuple[PlateletsCount, ...], Field(max_length=MOST_CHANGES)] = ()
+    response_definition: Literal["and", "or"] = "and"
     product: Product = TABLETS
     regimens: Annotated[tuple[Regimen, ...], Field(max_length=MOST_REGIMENS)] = ()
     now: Time | None = None
@@ -206,7 +267,8 @@ class Case(_Noun):
             *_same_instants(self),
             *_said_twice(self),
             *_too_irregular(self),
-            *_reversed_comedications(self),
+            *_reversed_times(self),
+            *_missed_no_dose(self),
             *_no_given_dose_before_levels(self),
         ]
         if problems:
@@ -222,9 +284,14 @@ class Case(_Noun):
 
 def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
     """Every time of a case with its pointer."""
-    for name, rows in (("covariates", case.covariates), ("doses", case.doses), ("levels", case.levels)):
-        for index, row in enumerate(rows):
-            yield f"/{name}/{index}/time", row.time  # type: ignore[attr-defined]
+    for name in ("covariates", "doses", "levels", "adverse_events", "platelets"):
+        for index, row in enumerate(getattr(case, name)):
+            yield f"/{name}/{index}/time", row.time
+    for index, dose in enumerate(case.doses):
+        yield from ((f"/doses/{index}/missed/{place}", time) for place, time in enumerate(dose.missed))
+    for index, event in enumerate(case.adverse_events):
+        if event.end is not None:
+            yield f"/adverse_events/{index}/end", event.end
     for index, drug in enumerate(case.comedications):
         yield f"/comedications/{index}/start", drug.start
         if drug.stop is not None:
@@ -297,11 +364,16 @@ def _same_instants(case: Case) -> list[Problem]:
 def _said_twice(case: Case) -> list[Problem]:
     """One level entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
     clock, problems = case.clock, []
-    levels = [(clock.hours(one.time), one.level_ng_ml, one.below_ng_ml, one.assay) for one in case.levels]
+    levels = [(clock.hours(one.time), one.field, one.value_ng_ml, one.assay) for one in case.levels]
     for index, level in enumerate(levels):
         if level in levels[:index]:
             sentence = say("This level is entered twice.")
             problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
+    counts = [clock.hours(one.time) for one in case.platelets]
+    for index, time in enumerate(counts):
+        if time in counts[:index]:
+            sentence = say("Two platelet counts stand at one instant.")
+            problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
     changes = [clock.hours(one.time) for one in case.covariates]
     for index, time in enumerate(changes):
         if time in changes[:index]:
@@ -319,13 +391,46 @@ def _too_irregular(case: Case) -> list[Problem]:
     return [Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted)]
 
 
-def _reversed_comedications(case: Case) -> list[Problem]:
-    clock, sentence = case.clock, say("The stop is not after the start.")
-    return [
-        Problem(code="reversed_times", pointer=f"/comedications/{i}/stop", message=sentence)
-        for i, drug in enumerate(case.comedications)
+def _reversed_times(case: Case) -> list[Problem]:
+    clock = case.clock
+    stops = [
+        Problem(
+            code="reversed_times",
+            pointer=f"/comedications/{index}/stop",
+            message=say("The stop is not after the start."),
+        )
+        for index, drug in enumerate(case.comedications)
         if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
     ]
+    ends = [
+        Problem(
+            code="reversed_times",
+            pointer=f"/adverse_events/{index}/end",
+            message=say("The end is not after the beginning."),
+        )
+        for index, event in enumerate(case.adverse_events)
+        if event.end is not None and clock.hours(event.end) <= clock.hours(event.time)
+    ]
+    return stops + ends
+
+
+def _missed_no_dose(case: Case) -> list[Problem]:
+    """A missed dose has to be one of its run, or nobody knows which was missed."""
+    clock, problems = case.clock, []
+    for index, (dose, times) in enumerate(zip(case.doses, dose_times_h(case), strict=True)):
+        missed = [clock.hours(time) for time in dose.missed]
+        for place, time in enumerate(missed):
+            pointer = f"/doses/{index}/missed/{place}"
+            if np.abs(times - time).min() > SAME_INSTANT_H:
+                sentence = say("No dose of this run was due at this time.")
+                problems.append(Problem(code="no_such_dose", pointer=pointer, message=sentence))
+            elif time in missed[:place]:
+                sentence = say("This missed dose is entered twice.")
+                problems.append(Problem(code="given_twice", pointer=pointer, message=sentence))
+        if len(missed) >= dose.times:
+            sentence = say("Every dose of this run was missed; leave the run out.")
+            problems.append(Problem(code="no_such_dose", pointer=f"/doses/{index}/missed", message=sentence))
+    return problems
 
 
 def _no_given_dose_before_levels(case: Case) -> list[Problem]:

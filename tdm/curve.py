@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tdm.course import Runs, lay_out
-from tdm.estimate import Estimate
+from tdm.course import Runs
+from tdm.dosing import joined
+from tdm.estimate import Estimate, course_of
 from tdm.kinetics import concentrations
 from tdm.likelihood import rates
 from tdm.regimen import Regimen
@@ -39,16 +40,8 @@ def curve_points(estimate: Estimate, regimen: Regimen | None, start_h: float) ->
     first = max(begin, start_h - 24.0 * DAYS_BACK)
     steps_back = int(np.floor((start_h - first) / STEP_H))
     times = np.asarray(start_h + STEP_H * np.arange(-steps_back, int(24.0 * DAYS_AHEAD / STEP_H) + 1), dtype=float)
-    course = lay_out(
-        _with_regimen(history.given, regimen, start_h),
-        np.zeros(len(times), dtype=np.intp),
-        times,
-        np.zeros(len(history.pieces) - 1, dtype=np.intp),
-        np.array([piece.start_h for piece in history.pieces[1:]], dtype=float),
-        1,
-    )
-    k, ka, v_l = rates(estimate.cohort, _resampled(estimate)[:, None, :])
-    ordered = np.sort(concentrations(course, k, ka, v_l), axis=0)
+    course = course_of(history, _with_regimen(history.expected, regimen, start_h), times)
+    ordered = np.sort(concentrations(course, *rates(estimate.foreseen, _resampled(estimate)[:, None, :])), axis=0)
     p05, median, p95 = (np.asarray(ordered[round(p * (CURVE_DRAWS - 1))]) for p in (0.05, 0.5, 0.95))
     return CurvePoints(times, median, p05, p95)
 
@@ -74,4 +67,4 @@ def _with_regimen(given: Runs, regimen: Regimen | None, start_h: float) -> Runs:
         count[kept],
         np.array(regimen.pattern_mg)[kept],
     )
-    return Runs(*(np.concatenate([a, b]) for a, b in zip(vars(given).values(), added, strict=True)))
+    return joined(given, Runs(*added))

@@ -13,8 +13,16 @@ from typing import Literal
 
 import numpy as np
 
-from tdm.candidates import LARGEST_STEP_UP, candidates, is_preparable, simplicity
+from tdm.candidates import (
+    LARGEST_STEP_UP,
+    Simplicity,
+    candidates,
+    is_preparable,
+    simplicity,
+    solution_candidates,
+)
 from tdm.case import Product
+from tdm.conditions import Condition
 from tdm.course import SAME_INSTANT_H
 from tdm.estimate import Estimate, amounts_at
 from tdm.history import DrawnLevel
@@ -26,7 +34,7 @@ from tdm.regimen import Regimen
 from tdm.series import Floats
 
 Kind = Literal["start", "keep", "increase", "decrease", "change", "hold", "none"]
-Origin = Literal["candidate", "current", "protocol_start", "asked"]
+Origin = Literal["candidate", "current", "protocol_start", "asked", "solution"]
 
 # Ranking: options within this of the best chance count as equally good for the choice of the simplest pattern ...
 NEARLY_BEST = 0.03
@@ -45,19 +53,28 @@ OPTIONS_LISTED = 6
 # Without a window there is no ranking: candidates between these parts of the current daily dose are listed.
 LISTED_FROM, LISTED_TO = 0.5, 2.0
 ADULT_FROM_YEARS = 18.0
+# No increase that would be above the window with more than this chance when the haematocrit has recovered, or another
+# foreseen change has come.
+MOST_ABOVE_LATER = 0.20
+# Sparse doses and the solution are compared where drugs or the liver leave less than this part of the clearance.
+SMALL_NEED = 0.5
 # The need once daily and what can be given differ when the best chance is lower by more than this.
 NOTABLE_LOSS = 0.05
 
 
 @dataclass(frozen=True)
 class Offered:
-    """An option as the answer shows it: where it comes from, when it would start (h), and whether it may be advised."""
+    """An option as the answer shows it: where it comes from, when it would start (h), and whether it may be advised.
+
+    `above_later` is the condition that is to come under which an increase would exceed the window too often.
+    """
 
     option: Option
     origin: Origin
     start_h: float
     preparable: bool
     within_studied: bool
+    above_later: Condition | None = None
 
     @property
     def within(self) -> float:
@@ -65,9 +82,15 @@ class Offered:
         return self.option.chance.within if self.option.chance else 0.0
 
     @property
+    def simplicity(self) -> Simplicity:
+        """Return how simple it is to keep (no unit); to change from tablets to the solution is one thing more."""
+        return Simplicity.SOLUTION if self.origin == "solution" else simplicity(self.option.regimen)
+
+    @property
     def eligible(self) -> bool:
         """Return whether it may become the proposal (no unit)."""
-        return self.origin == "current" or (self.origin != "asked" and self.preparable and self.within_studied)
+        can_be = self.preparable and self.within_studied and self.above_later is None
+        return self.origin == "current" or (self.origin != "asked" and can_be)
 
 
 @dataclass(frozen=True)
@@ -102,7 +125,9 @@ class Need:
 class Decision:
     """The decision with everything that led to it; `offered` is ranked, the best first.
 
-    `stopped_by` is a high level outside the fit on which an increase is not advised.
+    `stopped_by` is a high level outside the fit on which an increase is not advised; `held_by_event` says that an
+    adverse event holds, whatever the level. `instead_of` is the increase that was not advised because of an event, or
+    because the platelets respond.
     """
 
     kind: Kind
@@ -114,6 +139,9 @@ class Decision:
     hold: Hold | None
     best: Offered | None
     stopped_by: DrawnLevel | None = None
+    held_by_event: bool = False
+    instead_of: Offered | None = None
+    restrained_by: Literal["event", "response"] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +156,8 @@ class Question:
     asked: tuple[Regimen, ...]
     age_years: float
     starts: tuple[Regimen, ...]
+    product_given: bool = True
+    later: tuple[Condition, ...] = ()
 
 
 def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decision:
@@ -142,7 +172,7 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     shown = _shown([*ranked, *asked], troughs, question.window)
     decision = Decision("none", None, shown, current, ceiling, need, None, best)
     if _must_hold(question):
-        return replace(decision, kind="hold", hold=_hold(question, None if contradiction else best))
+        return replace(decision, kind="hold", hold=hold_until(question, None if contradiction else best))
     reachable = max((offered.within for offered in pool if offered.eligible), default=0.0)
     if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
         return decision
@@ -151,7 +181,26 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     unexplained = unexplained_high(question)
     if kind == "increase" and unexplained is not None:
         return replace(decision, stopped_by=unexplained)
-    return replace(decision, kind=kind, proposal=_full(chosen, troughs, question.window))
+    return replace(decision, kind=kind, proposal=full(chosen, troughs, question.window))
+
+
+def choose(question: Question, troughs: Troughs, going_on: Regimen) -> Offered | None:
+    """Return the regimen (mg) that would be chosen under the conditions of `troughs` by a patient on `going_on`.
+
+    None where no regimen that was studied has an even chance. A step is not limited: it is a step from nothing yet.
+    """
+    if question.window is None:
+        return None
+    label = question.label.number("most_mg_on_any_day")
+    studied = question.protocol.studied.highest_daily_dose_mg if question.protocol.studied else label
+    ceiling = Ceiling(min(label, max(studied, going_on.daily_dose_mg)), studied, "studied")
+    current = Offered(troughs.option(going_on, question.window), "current", 0.0, True, True)
+    ranked = rank(_pool(question, troughs, ceiling, _need(troughs, question.window), current), going_on.daily_dose_mg)
+    highest = max(one.within for one in ranked)
+    if highest < EVEN_CHANCE:
+        return None
+    keeps = current.within >= highest - KEEP_WITHIN
+    return full(current if keeps else next(one for one in ranked if one.eligible), troughs, question.window)
 
 
 def unexplained_high(question: Question) -> DrawnLevel | None:
@@ -181,9 +230,23 @@ def dose_ceiling(question: Question) -> Ceiling:
         ceiling = Ceiling(studied, studied, "studied")
         if current is not None and current > studied:
             ceiling = Ceiling(min(current, label), studied, "current")
-    if current is not None and LARGEST_STEP_UP * current < ceiling.daily_mg:
-        ceiling = Ceiling(LARGEST_STEP_UP * current, studied, "step")
+    if current is not None:
+        step = LARGEST_STEP_UP * current * _needs_more(question)
+        if step < ceiling.daily_mg:
+            ceiling = Ceiling(step, studied, "step")
     return ceiling
+
+
+def _needs_more(question: Question) -> float:
+    """How many times more is needed than at the last level, or at the last dose without one, because drugs changed."""
+    estimate, history = question.estimate, question.estimate.history
+    if not history.interactions:
+        return 1.0
+    last = history.last_low_point
+    then_h = last.time_h if last is not None else (history.dosing.last_dose_h or history.now_h)
+    then = estimate.individual_at(then_h)
+    change = np.median(estimate.decided.apparent_cl_l_per_h / then.apparent_cl_l_per_h)
+    return max(1.0, float(change))
 
 
 def rank(offered: Sequence[Offered], daily_mg: float | None) -> tuple[Offered, ...]:
@@ -205,8 +268,8 @@ def _best(offered: Sequence[Offered], daily_mg: float) -> Offered:
     """Highest chance; of the nearly best the simplest pattern, then the lowest chance above, then the least change."""
     top = max(one.within for one in offered)
     near = [one for one in offered if one.within >= top - NEARLY_BEST]
-    plainest = min(simplicity(one.option.regimen) for one in near)
-    simple = [one for one in near if simplicity(one.option.regimen) == plainest]
+    plainest = min(one.simplicity for one in near)
+    simple = [one for one in near if one.simplicity == plainest]
     best_simple = max(one.within for one in simple)
     equal = [one for one in simple if one.within >= best_simple - EQUAL_CHANCE]
     safest = min(_above(one) for one in equal)
@@ -243,17 +306,52 @@ def _pool(
     pool += [_offered(question, troughs, ceiling, regimen, "protocol_start") for regimen in question.starts]
     known = [one.option.regimen for one in pool]
     middle = need.once_daily_mg if need else question.estimate.history.dosing.daily_dose_mg or ceiling.daily_mg
-    for regimen in candidates(question.product, child, ceiling.daily_mg, middle):
+    small = _is_little_needed(question, troughs)
+    for regimen in candidates(question.product, child, ceiling.daily_mg, middle, small):
         if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
             pool.append(_offered(question, troughs, ceiling, regimen, "candidate"))
+    if small and not question.product_given:
+        known = [one.option.regimen for one in pool]
+        for regimen in solution_candidates(ceiling.daily_mg, middle):
+            if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
+                pool.append(_offered(question, troughs, ceiling, regimen, "solution"))
     return pool
+
+
+def _is_little_needed(question: Question, troughs: Troughs) -> bool:
+    """Whether drugs or the liver leave so little clearance that sparse doses and the solution are compared too."""
+    one = troughs.individual or question.estimate.decided
+    plain = question.estimate.individual_without
+    return bool(np.median(one.apparent_cl_l_per_h) < SMALL_NEED * np.median(plain.apparent_cl_l_per_h))
 
 
 def _offered(question: Question, troughs: Troughs, ceiling: Ceiling, regimen: Regimen, origin: Origin) -> Offered:
     allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
-    preparable = origin == "candidate" or is_preparable(regimen, question.product)
-    start = question.estimate.history.dosing.next_due_h
-    return Offered(troughs.quick_option(regimen, question.window), origin, start, preparable, allowed)
+    preparable = origin in ("candidate", "solution") or is_preparable(regimen, question.product)
+    start = question.estimate.history.start_h
+    option, later = troughs.quick_option(regimen, question.window), _above_later(question, troughs, regimen)
+    return Offered(option, origin, start, preparable, allowed, later)
+
+
+def _above_later(question: Question, troughs: Troughs, regimen: Regimen) -> Condition | None:
+    """The first condition to come under which more than now would be above the window too often."""
+    daily, window = question.estimate.history.dosing.daily_dose_mg, question.window
+    if daily is None or window is None or regimen.daily_dose_mg <= daily + SAME_INSTANT_H or troughs.individual:
+        return None
+    return next(
+        (
+            one
+            for one in question.later
+            if not one.started and later_troughs(question, one).chance(regimen, window).above > MOST_ABOVE_LATER
+        ),
+        None,
+    )
+
+
+def later_troughs(question: Question, condition: Condition) -> Troughs:
+    """Return the troughs (ng/mL) under a condition that is to come."""
+    estimate = question.estimate
+    return Troughs(estimate, estimate.draws.weight, condition.individual)
 
 
 def _listable(question: Question, regimen: Regimen) -> bool:
@@ -269,15 +367,16 @@ def _shown(ranked: Sequence[Offered], troughs: Troughs, window: Window | None) -
     """The first few candidates, and whatever is current, a protocol's start or asked for; with all their numbers."""
     shown, listed = [], 0
     for one in ranked:
-        if one.origin == "candidate":
+        if one.origin in ("candidate", "solution"):
             listed += 1
             if listed > OPTIONS_LISTED:
                 continue
-        shown.append(_full(one, troughs, window))
+        shown.append(full(one, troughs, window))
     return tuple(shown)
 
 
-def _full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
+def full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
+    """Return an option with all its numbers (mg, ng/mL, chances)."""
     return replace(offered, option=troughs.completed(offered.option, window))
 
 
@@ -311,8 +410,8 @@ def _must_hold(question: Question) -> bool:
     return measured or question.estimate.trough_due_ng_ml > critical
 
 
-def _hold(question: Question, best: Offered | None) -> Hold:
-    """When the concentration is down to the upper limit, from the higher of the measured and the individual one."""
+def hold_until(question: Question, best: Offered | None) -> Hold:
+    """Return when (h) the concentration is down to the upper limit, from the higher of the measured and the own one."""
     estimate, label = question.estimate, question.label
     history = estimate.history
     limit = question.window.high_ng_ml if question.window else label.number("alert_above_ng_ml")

@@ -50,15 +50,24 @@ class Dosing:
 
 def declared_runs(doses: Sequence[Dose], clock: Clock) -> Runs:
     """Return all doses of a case (h, mg), given and planned, with equal single doses gathered into runs."""
-    count = len(doses)
+    taken = [part for dose in doses for part in _taken(dose, clock)]
     runs = Runs(
-        np.zeros(count, dtype=np.intp),
-        np.array([clock.hours(dose.time) for dose in doses], dtype=float),
-        np.array([dose.every_h if dose.every_h is not None else math.nan for dose in doses], dtype=float),
-        np.array([float(dose.times) for dose in doses], dtype=float),
-        np.array([dose.dose_mg for dose in doses], dtype=float),
+        np.zeros(len(taken), dtype=np.intp), *(np.array([part[i] for part in taken], dtype=float) for i in range(4))
     )
     return merge_equal_doses(runs)
+
+
+def _taken(dose: Dose, clock: Clock) -> list[tuple[float, float, float, float]]:
+    """Start (h), interval (h), count and amount (mg) of the doses of a run between those that were missed."""
+    start, every = clock.hours(dose.time), dose.every_h if dose.every_h is not None else math.nan
+    missed = sorted({round((clock.hours(time) - start) / every) for time in dose.missed}) if dose.missed else []
+    parts, first = [], 0
+    for number in (*missed, dose.times):
+        if number > first:
+            begin = start + (every * first if first else 0.0)
+            parts.append((begin, every, float(number - first), dose.dose_mg))
+        first = number + 1
+    return parts
 
 
 def last_dose_h(runs: Runs) -> np.ndarray:
@@ -156,6 +165,31 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
         due += interval
     since = float(regimen_changes(given)[-1])
     return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), trough, daily, interrupted)
+
+
+def expected_until(given: Runs, dosing: Dosing, decided_h: float) -> tuple[float, Runs]:
+    """Return when a dose is due next at or after a time (h), and the doses given or expected (mg) before it."""
+    due, regimen = dosing.next_due_h, dosing.regimen
+    if decided_h <= due + SAME_INSTANT_H:
+        return due, given
+    if regimen is None:
+        return decided_h, given
+    slots = math.ceil((decided_h - due - SAME_INSTANT_H) / regimen.every_h)
+    size = len(regimen.pattern_mg)
+    runs = [
+        (0, due + regimen.every_h * slot, regimen.cycle_h, float(math.ceil((slots - slot) / size)), dose)
+        for slot, dose in enumerate(regimen.pattern_mg)
+        if slot < slots
+    ]
+    added = Runs(
+        np.zeros(len(runs), dtype=np.intp), *(np.array(column) for column in list(zip(*runs, strict=True))[1:])
+    )
+    return due + slots * regimen.every_h, joined(given, added)
+
+
+def joined(first: Runs, second: Runs) -> Runs:
+    """Return the doses (h, mg) of both."""
+    return Runs(*(np.concatenate([a, b]) for a, b in zip(vars(first).values(), vars(second).values(), strict=True)))
 
 
 def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:

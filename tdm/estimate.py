@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from tdm.course import Course, lay_out
-from tdm.history import History
+from tdm.course import Course, Runs, lay_out
+from tdm.history import CovariatePiece, History
 from tdm.kinetics import NG_ML_PER_MG_L, Amounts, amounts, at_samples, unit_troughs
 from tdm.likelihood import (
     MOST_AT_ONCE,
     Cohort,
+    Rates,
+    Variability,
     level_objective,
     objective,
     predictions,
@@ -23,7 +26,7 @@ from tdm.likelihood import (
     weighted_residuals,
 )
 from tdm.mode import Modes, fit_thoroughly, improved
-from tdm.model import PARAMETERS, Parameter, PopulationModel
+from tdm.model import PARAMETERS, PopulationModel
 from tdm.posterior import Draws, quantiles, sample
 from tdm.series import Floats
 
@@ -37,14 +40,26 @@ MISSED_MODE = 1e-3
 
 @dataclass(frozen=True)
 class Individual:
-    """Parameters of one individual, draw by draw, as they are at `now`: CL (L/h), V (L), ka (1/h), shape (draws,).
+    """Parameters of one individual, draw by draw, as they are at one time: CL (L/h), V (L), ka (1/h), shape (draws,).
 
-    A ka without a random effect is the same in all draws and has shape (1,).
+    `f` is the bioavailability that an interaction leaves, relative to none (no unit). It and a ka without a random
+    effect have shape (1,) where they are the same in all draws.
     """
 
     cl_l_per_h: Floats
     v_l: Floats
     ka_per_h: Floats
+    f: Floats
+
+    @property
+    def apparent_cl_l_per_h(self) -> Floats:
+        """Return the apparent clearance CL/F, L/h, shape (draws,), of the doses of that time."""
+        return np.asarray(self.cl_l_per_h / self.f)
+
+    @property
+    def apparent_v_l(self) -> Floats:
+        """Return the apparent volume V/F, L, shape (draws,), of the doses of that time."""
+        return np.asarray(self.v_l / self.f)
 
     @property
     def k_per_h(self) -> Floats:
@@ -68,9 +83,9 @@ class Estimate:
     draws: Draws
 
     @property
-    def eta(self) -> dict[Parameter, float]:
-        """Return the mode of the random effects (no unit) by the name of their parameter."""
-        return {name: float(value) for name, value in zip(self.model.random_effects, self.modes.eta[0], strict=True)}
+    def eta(self) -> dict[str, float]:
+        """Return the mode of the random effects (no unit) by the name of what they act on."""
+        return {name: float(value) for name, value in zip(self.cohort.variability.of, self.modes.eta[0], strict=True)}
 
     @property
     def objective(self) -> float:
@@ -86,6 +101,27 @@ class Estimate:
     def individual(self) -> Individual:
         """Return the posterior draws of CL (L/h), V (L) and ka (1/h) at `now`."""
         return individual(self, self.draws.eta)
+
+    @cached_property
+    def decided(self) -> Individual:
+        """Return the posterior draws of CL (L/h), V (L) and ka (1/h) for what the decision is for."""
+        return self.individual_at(self.history.decided_h)
+
+    @cached_property
+    def individual_without(self) -> Individual:
+        """Return the posterior draws of CL (L/h), V (L) and ka (1/h) as if no drug and no liver disease acted."""
+        return individual_in(self, self.history.undisturbed, self.draws.eta)
+
+    def individual_at(self, hours: float) -> Individual:
+        """Return the posterior draws of CL (L/h), V (L) and ka (1/h) under what holds at a time (h)."""
+        return individual_in(self, self.history.piece_at(hours), self.draws.eta)
+
+    @cached_property
+    def foreseen(self) -> Cohort:
+        """Return the cohort with what is foreseen after `now` too, for predictions (h, mg, ng/mL)."""
+        if not self.history.pieces_ahead:
+            return self.cohort
+        return _in_pieces(self.cohort, (*self.history.pieces, *self.history.pieces_ahead))
 
     @property
     def at_mode(self) -> Individual:
@@ -109,8 +145,8 @@ class Estimate:
 
     @cached_property
     def due(self) -> Amounts:
-        """Return depot and central amount (mg), shape (draws,), of all draws when the next dose is due."""
-        found = amounts_at(self, self.draws.eta, np.array([self.history.dosing.next_due_h]))
+        """Return depot and central amount (mg), shape (draws,), of all draws when what is proposed starts."""
+        found = amounts_at(self, self.draws.eta, np.array([self.history.start_h]))
         return Amounts(found.depot_mg[:, 0], found.central_mg[:, 0])
 
     @cached_property
@@ -118,7 +154,7 @@ class Estimate:
         """Return the median individual trough (ng/mL): when the next dose is due, or at `now` where it is overdue."""
         dosing = self.history.dosing
         central = self.due.central_mg
-        if dosing.trough_h < dosing.next_due_h:
+        if dosing.trough_h < self.history.start_h:
             central = amounts_at(self, self.draws.eta, np.array([dosing.trough_h])).central_mg[:, 0]
         concentration = NG_ML_PER_MG_L * central / self.individual.v_l
         return float(quantiles(concentration, self.draws.weight, (0.5,))[0])
@@ -138,9 +174,9 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
         return np.asarray(-0.5 * objective(cohort, eta[:, None, :])[:, 0])
 
     def watched(eta: Floats) -> Floats:
-        k, ka, v_l = (values[..., -1] for values in rates(cohort, eta[:, None, :]))
-        trough = unit_troughs(1, WATCHED_INTERVAL_H, k, np.atleast_1d(ka), v_l)[:, 0]
-        return np.stack([k * v_l, v_l, trough], axis=-1)
+        one = _last(rates(cohort, eta[:, None, :]))
+        trough = unit_troughs(1, WATCHED_INTERVAL_H, one.k_per_h, one.ka_per_h, one.apparent_v_l)[:, 0]
+        return np.stack([one.apparent_cl_l_per_h, one.apparent_v_l, trough], axis=-1)
 
     draws = sample(log_density, *_optima(modes), watched, np.array(TOLERANCES))
     if -2.0 * draws.peak_log_density < modes.objective[0] - MISSED_MODE:
@@ -151,8 +187,7 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
 
 def cohort_of(model: PopulationModel, history: History) -> Cohort:
     """Return a history's fitted levels as a cohort of one patient (h, mg, ng/mL; ln of L/h, L, 1/h)."""
-    used = history.used
-    pieces = history.pieces
+    used, pieces = history.used, history.pieces
     course = lay_out(
         history.given,
         np.zeros(len(used), dtype=np.intp),
@@ -161,20 +196,55 @@ def cohort_of(model: PopulationModel, history: History) -> Cohort:
         np.array([piece.start_h for piece in pieces[1:]], dtype=float),
         1,
     )
-    return Cohort(
+    cohort = Cohort(
         course=course,
-        ln_typical=np.log([[piece.typical[name] for name in PARAMETERS] for piece in pieces]),
+        ln_typical=np.empty((0, len(PARAMETERS))),
         level_ng_ml=np.array([drawn.level.value_ng_ml for drawn in used], dtype=float),
         censored=np.array([drawn.level.censored for drawn in used], dtype=bool),
         residual=residual_error(model.residual),
-        variability=variability(model.omega),
+        variability=_variability(model, history),
     )
+    return _in_pieces(cohort, pieces)
+
+
+def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:
+    """The cohort of one patient with the typical values (ln of L/h, L, 1/h) and interactions of these pieces."""
+    acting = bool(pieces[0].parts)
+    return replace(
+        cohort,
+        ln_typical=np.log([[piece.typical[name] for name in PARAMETERS] for piece in pieces]),
+        ln_f=np.array([piece.ln_f for piece in pieces]) if acting else None,
+        effects_on_f=np.array([piece.parts for piece in pieces]).T if acting else None,
+    )
+
+
+def _variability(model: PopulationModel, history: History) -> Variability:
+    """The model's variability, wider by what is unsure about the liver, and one random effect for each interaction."""
+    own = variability(model.omega)
+    size, added = len(own.of), len(history.interactions)
+    omega = np.zeros((size + added, size + added))
+    omega[:size, :size] = own.omega
+    if "cl" in own.of:
+        omega[own.of.index("cl"), own.of.index("cl")] += history.liver_sd**2
+    omega[np.arange(size, size + added), np.arange(size, size + added)] = [one.sd**2 for one in history.interactions]
+    return Variability(omega, (*own.of, *(one.name for one in history.interactions)))
 
 
 def individual(estimate: Estimate, eta: Floats) -> Individual:
     """Return CL (L/h), V (L) and ka (1/h) at `now` for random effects of shape (draws, d)."""
-    k, ka, v_l = (values[..., -1] for values in rates(estimate.cohort, eta[:, None, :]))
-    return Individual(k * v_l, v_l, np.atleast_1d(ka))
+    return _last(rates(estimate.cohort, eta[:, None, :]))
+
+
+def individual_in(estimate: Estimate, piece: CovariatePiece, eta: Floats) -> Individual:
+    """Return CL (L/h), V (L) and ka (1/h) under what holds in a piece, for random effects of shape (draws, d)."""
+    return _last(rates(_in_pieces(estimate.cohort, (piece,)), eta[:, None, :]))
+
+
+def _last(found: Rates) -> Individual:
+    """The parameters of the last piece."""
+    f = np.ones(1) if found.f is None else np.atleast_1d(found.f[..., -1])
+    v_l = found.v_l[..., -1]
+    return Individual(found.k_per_h[..., -1] * v_l, v_l, np.atleast_1d(found.ka_per_h[..., -1]), f)
 
 
 def amounts_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Amounts:
@@ -183,14 +253,14 @@ def amounts_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Amounts:
     most = max(1, MOST_AT_ONCE // max(1, len(course.term_piece)))
     parts = []
     for start in range(0, len(eta), most):
-        k, ka, _ = rates(estimate.cohort, eta[start : start + most, None, :])
-        parts.append(amounts(course, k, ka))
+        k, ka, _, f = rates(estimate.foreseen, eta[start : start + most, None, :])
+        parts.append(amounts(course, k, ka, f))
     return parts[0] if len(parts) == 1 else Amounts(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def concentrations_at(estimate: Estimate, eta: Floats, times_h: Floats) -> Floats:
     """Return the concentrations (ng/mL), shape (draws, times), at times (h) of the dosing history."""
-    v_l = rates(estimate.cohort, eta[:, None, :])[2]
+    v_l = rates(estimate.foreseen, eta[:, None, :]).v_l
     central = amounts_at(estimate, eta, times_h).central_mg
     return np.asarray(NG_ML_PER_MG_L * central / at_samples(_course_to(estimate, times_h), v_l))
 
@@ -202,7 +272,8 @@ def prior_eta(estimate: Estimate, white: Floats) -> Floats:
 
 def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     """Return the weights (draws,), no unit, sum one, that the same draws have under another omega or residual error."""
-    other = replace(estimate.cohort, residual=residual_error(reading.residual), variability=variability(reading.omega))
+    vary = _variability(reading, estimate.history)
+    other = replace(estimate.cohort, residual=residual_error(reading.residual), variability=vary)
     eta = estimate.draws.eta
     change = (
         level_objective(other, estimate.at_levels)[:, 0]
@@ -222,12 +293,17 @@ def _optima(modes: Modes) -> tuple[Floats, Floats]:
 
 
 def _course_to(estimate: Estimate, times_h: Floats) -> Course:
-    history = estimate.history
+    return course_of(estimate.history, estimate.history.expected, times_h)
+
+
+def course_of(history: History, doses: Runs, times_h: Floats) -> Course:
+    """Return the course of a patient under doses (h, mg), with what is foreseen, seen at times (h)."""
+    changes = [*history.pieces[1:], *history.pieces_ahead]
     return lay_out(
-        history.given,
+        doses,
         np.zeros(len(times_h), dtype=np.intp),
         times_h,
-        np.zeros(len(history.pieces) - 1, dtype=np.intp),
-        np.array([piece.start_h for piece in history.pieces[1:]], dtype=float),
+        np.zeros(len(changes), dtype=np.intp),
+        np.array([piece.start_h for piece in changes], dtype=float),
         1,
     )

@@ -19,6 +19,8 @@ ORDER: tuple[Severity, ...] = ("critical", "blocking", "warning", "info")
 DESIGN_RULE = "design rule of this project"
 LABEL = "US label and safety facts in seeds/label.toml"
 MODEL = "model file"
+INTERACTIONS = "seeds/interactions.toml"
+RESPONSE = "IWG: Rodeghiero 2009, Blood 113:2386"
 
 
 class Finding(BaseModel):
@@ -58,6 +60,31 @@ CATALOGUE: Mapping[str, Entry] = {
         "The level of {time} ({level}) is low or could not be measured: {why}.",
         "First check that every dose was taken, the times of dose and sample, and repeat the level; then decide.",
         DESIGN_RULE,
+    ),
+    "drug_contraindicated": Entry(
+        "critical",
+        "{drug} is contraindicated with sirolimus: {handling}.",
+        "Look for another drug with its prescriber; where both are unavoidable, measure 3 to 5 days after each change.",
+        INTERACTIONS,
+    ),
+    "tolerance_hold": Entry(
+        "critical",
+        "{rule}: sirolimus is held whatever the level says ({changed}).",
+        "Call the treating physician now; no dose before the event is cleared up.",
+        DESIGN_RULE,
+    ),
+    "tolerance_no_increase": Entry(
+        "critical",
+        "{rule}: no increase is advised ({changed}).",
+        "Treat the event first; decide on the dose with the treating physician.",
+        DESIGN_RULE,
+    ),
+    "liver_severe": Entry(
+        "critical",
+        "Child-Pugh {child_pugh}: clearance changed by {change} in a small group (x {clearance} here); the label takes "
+        "{reduction} off the dose, the authors advise about -60 %.",
+        "Start low, measure early and often; the uncertainty of the change is part of the answer.",
+        LABEL,
     ),
     "levels_contradict": Entry(
         "blocking",
@@ -194,9 +221,70 @@ CATALOGUE: Mapping[str, Entry] = {
         "Decide which to trust; measure early and adjust.",
         "protocol and model files",
     ),
+    "liver_impaired": Entry(
+        "warning",
+        "Child-Pugh {child_pugh}: clearance changed by {change} in a small group (x {clearance} here); the label takes "
+        "{reduction} off the dose.",
+        "Measure early; the uncertainty of the change is part of the answer.",
+        LABEL,
+    ),
+    "responder_below_window": Entry(
+        "warning",
+        "The platelets respond although the trough is below the window: keep and watch is the question ({changed}).",
+        "Decide with the treating physician: a response counts for more than a number.",
+        DESIGN_RULE,
+    ),
+    "response_lost": Entry(
+        "warning",
+        "A confirmed response seems lost: the last platelet count is {count}.",
+        "Repeat the count at least 1 day apart; look for infection, interaction and missed doses.",
+        RESPONSE,
+    ),
+    "level_not_the_reason": Entry(
+        "warning",
+        "The platelets do not respond although the trough of {level} is within {window}: the level is not the reason.",
+        "Think of the diagnosis, the time on treatment and other therapy before the dose.",
+        DESIGN_RULE,
+    ),
+    "assay_changed": Entry(
+        "warning",
+        "The level of {time} was measured by {method}, the one before by {before}: the trend between them is broken.",
+        "Do not compare the two as they are; nothing was converted.",
+        LABEL,
+    ),
+    "visit_overdue": Entry(
+        "warning",
+        "Overdue: {what}.",
+        "Measure now, or enter what was measured.",
+        "protocol file; monthly tests: seeds/label.toml",
+    ),
+    "diarrhoea": Entry(
+        "warning",
+        "Diarrhoea may change the absorption of sirolimus by an unknown amount.",
+        "Measure again when it is over; the answer does not account for it.",
+        DESIGN_RULE,
+    ),
+    "drug_to_avoid": Entry(
+        "warning",
+        "{drug} should be avoided with sirolimus: {handling}.",
+        "Look for another drug with its prescriber; otherwise measure 3 to 5 days after each change.",
+        INTERACTIONS,
+    ),
+    "drug_without_ratio": Entry(
+        "warning",
+        "{drug} {direction} levels of sirolimus by an unknown amount ({handling}); the answer is wider, not moved.",
+        "Measure 3 to 5 days after each start or stop and rely on that level.",
+        INTERACTIONS,
+    ),
+    "change_ahead": Entry(
+        "warning",
+        "{when} the trough of {regimen} moves from {before} to {after} (90 % {interval}); {then}.",
+        "Plan the dose and a level 3 to 5 days after the change.",
+        DESIGN_RULE,
+    ),
     "comedication_not_modelled": Entry(
         "warning",
-        "{names}: the effect on sirolimus is not part of this answer.",
+        "{names}: the effect on sirolimus is unknown here and not part of this answer{hint}",
         "Look up the interaction; measure 3 to 5 days after a start or stop.",
         DESIGN_RULE,
     ),
@@ -243,6 +331,24 @@ CATALOGUE: Mapping[str, Entry] = {
         "Enter the assay; immunoassays read higher than LC-MS/MS.",
         LABEL,
     ),
+    "drug_modelled": Entry(
+        "info",
+        "{drug} is part of this answer: AUC ratio {ratio}; {split}.",
+        "Levels on the drug correct the ratio of this patient; measure 3 to 5 days after each start or stop.",
+        INTERACTIONS,
+    ),
+    "drug_without_effect": Entry(
+        "info",
+        "{drug} does not change the calculation ({handling}).",
+        "Nothing for the level.",
+        INTERACTIONS,
+    ),
+    "doses_only_prescribed": Entry(
+        "info",
+        "Some doses are only known to be prescribed: a low level is less certain, and the answer is wider.",
+        "Ask which doses were taken, and enter those that were missed.",
+        DESIGN_RULE,
+    ),
     "planned_doses": Entry(
         "info",
         "{count} dose(s) after the time of the decision are planned, not given.",
@@ -251,8 +357,8 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "later_covariates": Entry(
         "info",
-        "Covariates that change after the time of the decision are not used.",
-        "The options hold for the covariates as they are at `now`.",
+        "Covariates that change after the time of the decision are not part of the options.",
+        "The options hold for the covariates as they are at `now`; what comes after is a finding of its own.",
         DESIGN_RULE,
     ),
 }

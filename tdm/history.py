@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from tdm.assay import method_of
 from tdm.case import Case, Level
 from tdm.clock import Clock
 from tdm.course import SAME_INSTANT_H, Runs
@@ -21,15 +22,24 @@ from tdm.dosing import (
     begun_by,
     declared_runs,
     dosing_at,
+    expected_until,
     given_until,
     last_dose_h,
     regimen_changes,
 )
 from tdm.errors import Problem, Refused, refuse
+from tdm.interaction import Interaction, Interactions, Spell, adherence_of, interactions_of, spells_of
+from tdm.liver import LIVER_SD, liver_change
 from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
+from tdm.protocol import LabelRules
 from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
 from tdm.said import say, sentences
 from tdm.sampling import Sampled, sampled_at
+
+# Design rules: changes that are planned this far after the decision are foreseen ...
+DAYS_FORESEEN = 92.0
+# ... and a drug that starts this soon is what the proposal is for.
+DAYS_SOON = 7.0
 
 WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
 
@@ -55,11 +65,17 @@ class DrawnLevel(Sampled):
 
 @dataclass(frozen=True)
 class CovariatePiece:
-    """The values of the model's covariates (own units) from `start_h` on, and the typical values (L/h, L, 1/h)."""
+    """What holds from `start_h` on: the model's covariates (own units) and the typical values (L/h, L, 1/h).
+
+    `ln_f` is ln of the typical bioavailability that interactions leave, `parts` (0 to 1) how far each of the history's
+    interactions has come.
+    """
 
     start_h: float
     covariates: Mapping[str, float]
     typical: Mapping[Parameter, float]
+    ln_f: float = 0.0
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +88,12 @@ class Unstudied:
 
 @dataclass(frozen=True)
 class History:
-    """A case read against a model; times in h on `clock`, doses in mg."""
+    """A case read against a model; times in h on `clock`, doses in mg.
+
+    `pieces_ahead` are the changes that are foreseen after `now`. The decision is for what holds at `decided_h`: at
+    `now`, or when a drug starts soon. What is proposed starts at `start_h`; `expected` are all doses until then.
+    `undisturbed` is what would hold now without interactions and with a healthy liver.
+    """
 
     clock: Clock
     now_h: float
@@ -84,6 +105,19 @@ class History:
     assumed: Mapping[str, float]
     unstudied: tuple[Unstudied, ...]
     late_changes: tuple[int, ...]
+    spells: tuple[Spell, ...]
+    interactions: tuple[Interaction, ...]
+    pieces_ahead: tuple[CovariatePiece, ...]
+    liver_sd: float
+    decided_h: float
+    start_h: float
+    expected: Runs
+    undisturbed: CovariatePiece
+
+    @property
+    def first_dose_h(self) -> float | None:
+        """Return when the first dose was given (h), if any was."""
+        return float(self.given.start_h.min()) if len(self.given.count) else None
 
     @property
     def used(self) -> tuple[DrawnLevel, ...]:
@@ -102,31 +136,65 @@ class History:
         late = [drawn for drawn in self.used if drawn.is_trough_or_later]
         return late[-1] if late else None
 
+    def drugs_change_after(self, hours: float) -> bool:
+        """Return whether the effect of a drug steps after a time (h), by what the decision is for."""
+        drugs = [one for one in self.interactions if any(spell.drug is not None for spell in one.spells)]
+        return any(hours < time <= self.decided_h for one in drugs for time in one.change_times_h())
+
+    def piece_at(self, hours: float) -> CovariatePiece:
+        """Return what holds at a time (h), foreseen changes included."""
+        return _piece_at((*self.pieces, *self.pieces_ahead), hours)
+
     @property
     def covariates_now(self) -> Mapping[str, float]:
         """Return the values of the model's covariates at `now`, each in its own unit."""
         return self.pieces[-1].covariates
 
 
-def read_history(case: Case, model: PopulationModel) -> History:
-    """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate."""
+def read_history(case: Case, model: PopulationModel, label: LabelRules, known: Interactions) -> History:
+    """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate.
+
+    `label` holds the changes of clearance with the liver, `known` the drugs that interact.
+    """
+    _check_method_limits(case, label)
     clock = case.clock
+    spells = spells_of(case, clock, known)
     declared = declared_runs(case.doses, clock)
     now_h = _now(case, clock, declared)
     given, planned = given_until(declared, now_h)
+    interactions = (
+        *interactions_of(spells, modelled_comedications(model)),
+        *adherence_of(case, clock, now_h),
+    )
     declared = begun_by(declared, now_h)
     pieces, assumed, late = _covariate_pieces(case, model, clock, now_h)
+    healthy = tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H)[-1]
+    pieces = tuple(_with_liver(piece, case, label) for piece in pieces)
+    for piece in pieces:
+        _check_typical(model, piece.typical)
+    pieces = _with_interactions(pieces, interactions, now_h)
+    dosing = dosing_at(given, declared, now_h)
+    decided_h = _decided_h(spells, now_h)
+    start_h, expected = expected_until(given, dosing, decided_h)
     return History(
         clock=clock,
         now_h=now_h,
         given=given,
         planned_doses=planned,
         levels=_drawn_levels(case, model, clock, given, declared, now_h),
-        dosing=dosing_at(given, declared, now_h),
-        pieces=pieces,
+        dosing=dosing,
+        pieces=tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H),
         assumed=assumed,
         unstudied=_checked_limits(case, model, clock, now_h),
         late_changes=late,
+        spells=spells,
+        interactions=interactions,
+        pieces_ahead=tuple(piece for piece in pieces if piece.start_h > now_h + SAME_INSTANT_H),
+        liver_sd=LIVER_SD if case.patient.child_pugh else 0.0,
+        decided_h=decided_h,
+        start_h=start_h,
+        expected=expected,
+        undisturbed=replace(healthy, parts=(0.0,) * len(interactions)),
     )
 
 
@@ -158,6 +226,27 @@ def _drawn_levels(
     )
 
 
+def _check_method_limits(case: Case, label: LabelRules) -> None:
+    """Refuse a number below what its method can measure: that is a censored level."""
+    problems = []
+    for index, level in enumerate(case.levels):
+        method = method_of(level.assay)
+        if level.censored or method is None or method.limit is None:
+            continue
+        limit = label.number(method.limit)
+        if level.value_ng_ml < limit:
+            sentence = say(
+                "A level of {level} is below the limit of its method ({limit}); enter it as reported below a limit.",
+                level=f"{level.value_ng_ml:g} ng/mL",
+                limit=f"{limit:g} ng/mL",
+            )
+            accepted = range_in_words(limit, None, "ng/mL")
+            pointer = f"/levels/{index}/{level.field}"
+            problems.append(Problem(code="below_method_limit", pointer=pointer, message=sentence, accepted=accepted))
+    if problems:
+        raise Refused(problems)
+
+
 def _why_unused(model: PopulationModel, time: float, now_h: float, sampled: Sampled) -> WhyUnused | None:
     if time > now_h + SAME_INSTANT_H:
         return "in_future"
@@ -184,16 +273,56 @@ def _covariate_pieces(
             missing.append(_missing_covariate(model, name))
     if missing:
         raise Refused(missing)
-    changes = _changes(case, model, clock)
-    timely = [change for change in changes if change[0] <= now_h + SAME_INSTANT_H]
+    foreseen_h = now_h + 24.0 * DAYS_FORESEEN
+    changes = [change for change in _changes(case, model, clock) if change[0] <= foreseen_h]
     late = tuple(sorted({index for time, index, _, _ in changes if time > now_h + SAME_INSTANT_H and index >= 0}))
     pieces = [CovariatePiece(-math.inf, dict(values), model.typical(values))]
-    for time in sorted({change[0] for change in timely}):
-        values.update({name: value for at, _, name, value in timely if at == time})
+    for time in sorted({change[0] for change in changes}):
+        values.update({name: value for at, _, name, value in changes if at == time})
         pieces.append(CovariatePiece(time, dict(values), model.typical(values)))
-    for piece in pieces:
-        _check_typical(model, piece.typical)
     return tuple(pieces), assumed, late
+
+
+def _with_liver(piece: CovariatePiece, case: Case, label: LabelRules) -> CovariatePiece:
+    """The typical values with the liver's part: clearance, and volume where the half-life was measured too."""
+    if case.patient.child_pugh is None:
+        return piece
+    change = liver_change(case.patient.child_pugh, label)
+    typical = {**piece.typical, "cl": piece.typical["cl"] * change.cl, "v": piece.typical["v"] * change.v}
+    return replace(piece, typical=typical)
+
+
+def _with_interactions(
+    pieces: tuple[CovariatePiece, ...], interactions: tuple[Interaction, ...], now_h: float
+) -> tuple[CovariatePiece, ...]:
+    """The pieces cut where an interaction steps, as far as that is foreseen."""
+    if not interactions:
+        return pieces
+    steps = {time for one in interactions for time in one.change_times_h() if time <= now_h + 24.0 * DAYS_FORESEEN}
+    starts = sorted({piece.start_h for piece in pieces} | steps)
+    return tuple(_with_parts(_piece_at(pieces, start), start, interactions) for start in starts)
+
+
+def _decided_h(spells: tuple[Spell, ...], now_h: float) -> float:
+    """The time (h) that is decided for: `now`, or the last start of an interacting drug that is soon."""
+    soon = [
+        spell.start_h
+        for spell in spells
+        if spell.drug is not None and spell.drug.effect != "none" and now_h < spell.start_h <= now_h + 24.0 * DAYS_SOON
+    ]
+    return max(soon, default=now_h)
+
+
+def _piece_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePiece:
+    return next(piece for piece in reversed(pieces) if piece.start_h <= hours)
+
+
+def _with_parts(piece: CovariatePiece, start_h: float, interactions: tuple[Interaction, ...]) -> CovariatePiece:
+    parts = tuple(one.part_from(start_h) for one in interactions)
+    ln_cl = sum(part * one.ln_cl for part, one in zip(parts, interactions, strict=True))
+    ln_f = sum(part * one.ln_f for part, one in zip(parts, interactions, strict=True))
+    typical = {**piece.typical, "cl": piece.typical["cl"] * math.exp(ln_cl)}
+    return replace(piece, start_h=start_h, typical=typical, ln_f=ln_f, parts=parts)
 
 
 def _check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
@@ -235,6 +364,11 @@ def _taken(case: Case, clock: Clock, name: str) -> list[tuple[float, int, str, f
     ]
     times = sorted({time for spell in spells for time in spell if math.isfinite(time)})
     return [(time, -1, name, float(any(start <= time < stop for start, stop in spells))) for time in times]
+
+
+def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
+    """Return the ids (no unit) of the comedications that are covariates of a model."""
+    return tuple(name for name in COMEDICATION_COVARIATES if name in model.covariates_used)
 
 
 def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | None:

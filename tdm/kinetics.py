@@ -3,6 +3,8 @@
     da/dt = -ka * a          a: amount in the depot, mg (doses enter here)
     dm/dt =  ka * a - k * m  m: amount in the central compartment, mg; k = CL/V
 
+A dose enters the depot multiplied by the relative bioavailability f of its piece (1 where it is left out).
+
 The state (a, m) is carried exactly from piece to piece. Rates have shape (..., pieces): leading axes run over draws.
 Units: h, mg, 1/h, L, ng/mL (1 mg/L = 1000 ng/mL).
 """
@@ -29,28 +31,34 @@ class Amounts(NamedTuple):
 class CentralSlopes(NamedTuple):
     """Central amounts (mg) at the samples, and their slopes (mg) by ln k and ln ka of all pieces at once.
 
-    Shape (..., samples) each; `by_ln_ka` is None where it was not asked for.
+    Shape (..., samples) each; `by_ln_ka` is None where it was not asked for. `by_f` has one entry for each effect on
+    bioavailability: the slope (mg) along it.
     """
 
     central_mg: Floats
     by_ln_k: Floats
     by_ln_ka: Floats | None
+    by_f: tuple[Floats, ...] = ()
 
 
-def amounts(course: Course, k: Floats, ka: Floats) -> Amounts:
-    """Return the amounts (mg) at all samples, shape (..., samples), for k and ka in 1/h of shape (..., pieces)."""
-    k_term, ka_term = _at(k, course.term_piece), _at(ka, course.term_piece)
+def amounts(course: Course, k: Floats, ka: Floats, f: Floats | None = None) -> Amounts:
+    """Return the amounts (mg) at all samples, shape (..., samples), for k and ka in 1/h of shape (..., pieces).
+
+    `f` is the relative bioavailability (no unit) of the doses of each piece, shape (..., pieces); None is 1.
+    """
+    k_term, ka_term, dose = _at(k, course.term_piece), _at(ka, course.term_piece), available(course, f)
     absorbing, still_there = absorbed(course.series, k_term, ka_term)
-    depot = _per_point(course, course.term_dose_mg * still_there)
-    central = _per_point(course, course.term_dose_mg * ka_term * absorbing)
+    depot = _per_point(course, dose * still_there)
+    central = _per_point(course, dose * ka_term * absorbing)
     shape = np.broadcast_shapes(depot.shape, central.shape)
     state = Amounts(np.array(np.broadcast_to(depot, shape)), np.array(np.broadcast_to(central, shape)))
-    for points, ends in _carrying(course):
-        elapsed, piece = course.point_elapsed_h[points], course.point_piece[points]
-        before = carried(state.depot_mg[..., ends], state.central_mg[..., ends], elapsed, _at(k, piece), _at(ka, piece))
-        state.depot_mg[..., points] += before.depot_mg
-        state.central_mg[..., points] += before.central_mg
+    _carry(course, k, ka, *state)
     return Amounts(state.depot_mg[..., : course.samples], state.central_mg[..., : course.samples])
+
+
+def available(course: Course, f: Floats | None) -> Floats:
+    """Return the doses of all terms (mg) as they become available, shape (..., terms), for f (no unit) per piece."""
+    return course.term_dose_mg if f is None else course.term_dose_mg * _at(f, course.term_piece)
 
 
 def absorption_sums(course: Course, ka: Floats) -> Sums:
@@ -58,13 +66,21 @@ def absorption_sums(course: Course, ka: Floats) -> Sums:
     return sums(course.series, _at(ka, course.term_piece))
 
 
-def central_with_slopes(course: Course, k: Floats, ka: Floats, at_fixed_ka: Sums | None = None) -> CentralSlopes:
+def central_with_slopes(
+    course: Course,
+    k: Floats,
+    ka: Floats,
+    at_fixed_ka: Sums | None = None,
+    f: Floats | None = None,
+    effects_on_f: Floats | None = None,
+) -> CentralSlopes:
     """Return the central amounts (mg), shape (..., samples), and their exact slopes by ln k and ln ka, mg.
 
     Rates in 1/h, shape (..., pieces). Where ka never changes its `absorption_sums` may be given; then there are no
-    slopes by it.
+    slopes by it. `f` is the relative bioavailability (no unit) per piece, and `effects_on_f` (effects, pieces) how its
+    logarithm changes along each of its random effects.
     """
-    k_term, ka_term, dose = _at(k, course.term_piece), _at(ka, course.term_piece), course.term_dose_mg
+    k_term, ka_term, dose = _at(k, course.term_piece), _at(ka, course.term_piece), available(course, f)
     found, left = absorbed_slopes(course.series, k_term, ka_term, at_fixed_ka)
     dose_ka = dose * ka_term
     central = _per_point(course, dose_ka * found.value)
@@ -72,18 +88,30 @@ def central_with_slopes(course: Course, k: Floats, ka: Floats, at_fixed_ka: Sums
     by_ln_ka = None
     if at_fixed_ka is None:
         by_ln_ka = _per_point(course, dose_ka * (found.value + ka_term * found.by_ka))
+    on_f = () if effects_on_f is None else tuple(_at(effect, course.term_piece) for effect in effects_on_f)
+    by_f = tuple(_per_point(course, effect * dose_ka * found.value) for effect in on_f)
     if course.several_pieces:
+        for effect, central_by_f in zip(on_f, by_f, strict=True):
+            _carry(course, k, ka, _per_point(course, effect * dose * left.total), central_by_f)
         depot = _per_point(course, dose * left.total)
         depot_by_ln_ka = _per_point(course, -dose_ka * left.total * left.mean_h)
         for points, ends in _carrying(course):
             _carry_slopes(course, k, ka, points, ends, (depot, depot_by_ln_ka), (central, by_ln_k, by_ln_ka))
     size = course.samples
-    return CentralSlopes(central[..., :size], by_ln_k[..., :size], None if by_ln_ka is None else by_ln_ka[..., :size])
+    return CentralSlopes(
+        central[..., :size],
+        by_ln_k[..., :size],
+        None if by_ln_ka is None else by_ln_ka[..., :size],
+        tuple(one[..., :size] for one in by_f),
+    )
 
 
-def concentrations(course: Course, k: Floats, ka: Floats, v_l: Floats) -> Floats:
-    """Return the concentrations (ng/mL) at all samples, shape (..., samples); rates in 1/h, volumes in L per piece."""
-    return np.asarray(NG_ML_PER_MG_L * amounts(course, k, ka).central_mg / at_samples(course, v_l))
+def concentrations(course: Course, k: Floats, ka: Floats, v_l: Floats, f: Floats | None = None) -> Floats:
+    """Return the concentrations (ng/mL) at all samples, shape (..., samples); rates in 1/h, volumes in L per piece.
+
+    `f` is the relative bioavailability (no unit) per piece; None is 1.
+    """
+    return np.asarray(NG_ML_PER_MG_L * amounts(course, k, ka, f).central_mg / at_samples(course, v_l))
 
 
 def at_samples(course: Course, values: Floats) -> Floats:
@@ -162,6 +190,15 @@ def _carrying(course: Course) -> list[tuple[Ints, Ints]]:
         points = np.flatnonzero(point_rank == rank)
         steps.append((points, course.end_point[course.point_piece[points] - 1]))
     return steps
+
+
+def _carry(course: Course, k: Floats, ka: Floats, depot: Floats, central: Floats) -> None:
+    """Add to the points of each piece, in place, what the pieces before have left in depot and body (mg)."""
+    for points, ends in _carrying(course):
+        elapsed, piece = course.point_elapsed_h[points], course.point_piece[points]
+        before = carried(depot[..., ends], central[..., ends], elapsed, _at(k, piece), _at(ka, piece))
+        depot[..., points] += before.depot_mg
+        central[..., points] += before.central_mg
 
 
 def _carry_slopes(

@@ -42,6 +42,8 @@ def label_proportion(history: History, window: Window | None, label: LabelRules)
             days=f"{days:.3g}",
             needed=f"{needed:g}",
         )
+    if history.drugs_change_after(trough.time_h):
+        return say("A drug that interacts was started or stopped after the last trough, or will be soon.")
     level, dose = trough.level.value_ng_ml, dosing.daily_dose_mg
     return Proportion(
         current_mg=dose,

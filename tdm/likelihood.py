@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from tdm.course import Course, of_patients, tiled
-from tdm.kinetics import NG_ML_PER_MG_L, absorption_sums, amounts, at_samples, central_with_slopes
-from tdm.model import PARAMETERS, Omega, Parameter, Residual
+from tdm.kinetics import NG_ML_PER_MG_L, absorption_sums, at_samples, central_with_slopes, concentrations
+from tdm.model import PARAMETERS, Omega, Residual
 from tdm.series import Floats, Sums
 
 # Draws times terms that are worked on at once; it bounds the memory, and nothing else.
@@ -54,10 +55,13 @@ def residual_error(residual: Residual) -> ResidualError:
 
 @dataclass(frozen=True)
 class Variability:
-    """Random effects: their covariance `omega` (d, d), no unit, and the parameters that they act on, in its order."""
+    """Random effects: their covariance `omega` (d, d), no unit, and what they act on, in its order.
+
+    The first act on parameters; those after them on the bioavailability that an interaction leaves (see `Cohort`).
+    """
 
     omega: Floats
-    of: tuple[Parameter, ...]
+    of: tuple[str, ...]
 
     @cached_property
     def precision(self) -> Floats:
@@ -84,7 +88,9 @@ class Cohort:
     """What estimation sees of one patient or many: histories, typical values, levels, and how they vary.
 
     `ln_typical` (pieces, 3): ln CL (L/h), ln V (L), ln ka (1/h). `level_ng_ml` (samples,) holds the observed level or,
-    where `censored`, the limit that it is below.
+    where `censored`, the limit that it is below. `ln_f` (pieces,) is ln of the relative bioavailability of each piece's
+    doses, None where it is 1 throughout, and `effects_on_f` (effects, pieces) how it changes along each of the last
+    random effects.
     """
 
     course: Course
@@ -93,6 +99,8 @@ class Cohort:
     censored: NDArray[np.bool_]
     residual: ResidualError
     variability: Variability
+    ln_f: Floats | None = None
+    effects_on_f: Floats | None = None
 
     def patients(self, chosen: NDArray[np.bool_]) -> Cohort:
         """Return the cohort of the chosen patients (mask); units as before."""
@@ -103,6 +111,8 @@ class Cohort:
             ln_typical=self.ln_typical[piece],
             level_ng_ml=self.level_ng_ml[sample],
             censored=self.censored[sample],
+            ln_f=None if self.ln_f is None else self.ln_f[piece],
+            effects_on_f=None if self.effects_on_f is None else self.effects_on_f[:, piece],
         )
 
     def tiled(self, copies: int) -> Cohort:
@@ -113,6 +123,8 @@ class Cohort:
             ln_typical=np.tile(self.ln_typical, (copies, 1)),
             level_ng_ml=np.tile(self.level_ng_ml, copies),
             censored=np.tile(self.censored, copies),
+            ln_f=None if self.ln_f is None else np.tile(self.ln_f, copies),
+            effects_on_f=None if self.effects_on_f is None else np.tile(self.effects_on_f, copies),
         )
 
     @cached_property
@@ -122,16 +134,27 @@ class Cohort:
 
     @cached_property
     def on_ln(self) -> Floats:
-        """Return how ln k, ln ka and -ln V change along each random effect, shape (3, d), no unit."""
+        """Return how ln k, ln ka, -ln V and the effects on f change along the random effects, (3 + n, d), no unit."""
         on_cl, on_v, on_ka = (self.variability.effect_on(index) for index in (_CL, _V, _KA))
-        return np.stack([on_cl - on_v, on_ka, -on_v])
+        effects = 0 if self.effects_on_f is None else len(self.effects_on_f)
+        size = len(self.variability.of)
+        return np.stack([on_cl - on_v, on_ka, -on_v, *np.eye(size)[size - effects :]])
 
 
-def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return k (1/h), ka (1/h) and V (L), shape (..., pieces), for random effects of shape (..., patients, d).
+class Rates(NamedTuple):
+    """k (1/h), ka (1/h), V (L) and relative bioavailability f (no unit; None is 1), shape (..., pieces).
 
     A ka without a random effect comes without the leading axes.
     """
+
+    k_per_h: Floats
+    ka_per_h: Floats
+    v_l: Floats
+    f: Floats | None
+
+
+def rates(cohort: Cohort, eta: Floats) -> Rates:
+    """Return rates (1/h), volume (L) and bioavailability by piece for random effects of shape (..., patients, d)."""
     by_piece = eta if cohort.course.patients == 1 else np.take(eta, cohort.course.piece_patient, axis=-2)
     of = cohort.variability.of
 
@@ -141,7 +164,18 @@ def rates(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, Floats]:
 
     ln_cl, ln_v, ln_ka = individual(_CL), individual(_V), individual(_KA)
     every = np.broadcast_shapes(by_piece.shape[:-1], cohort.ln_typical.shape[:1])
-    return np.broadcast_to(np.exp(ln_cl - ln_v), every), np.exp(ln_ka), np.broadcast_to(np.exp(ln_v), every)
+    k, v_l = np.broadcast_to(np.exp(ln_cl - ln_v), every), np.broadcast_to(np.exp(ln_v), every)
+    return Rates(k, np.exp(ln_ka), v_l, _bioavailability(cohort, by_piece))
+
+
+def _bioavailability(cohort: Cohort, by_piece: Floats) -> Floats | None:
+    """The relative bioavailability of each piece for random effects by piece, shape (..., pieces, d)."""
+    if cohort.ln_f is None:
+        return None
+    ln_f = cohort.ln_f
+    if cohort.effects_on_f is not None:
+        ln_f = ln_f + (by_piece[..., -len(cohort.effects_on_f) :] * cohort.effects_on_f.T).sum(axis=-1)
+    return np.asarray(np.exp(ln_f))
 
 
 def predictions(cohort: Cohort, eta: Floats) -> Floats:
@@ -149,9 +183,7 @@ def predictions(cohort: Cohort, eta: Floats) -> Floats:
     most = max(1, MOST_AT_ONCE // max(1, len(cohort.course.term_piece)))
     if eta.ndim > 2 and len(eta) > most:
         return np.concatenate([predictions(cohort, eta[i : i + most]) for i in range(0, len(eta), most)])
-    k, ka, v_l = rates(cohort, eta)
-    central = amounts(cohort.course, k, ka).central_mg
-    return np.asarray(NG_ML_PER_MG_L * central / at_samples(cohort.course, v_l))
+    return concentrations(cohort.course, *rates(cohort, eta))
 
 
 def objective(cohort: Cohort, eta: Floats) -> Floats:
@@ -174,16 +206,17 @@ def objective_with_slopes(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, 
 
     The information is that of half the objective, so its inverse is the covariance of eta.
     """
-    k, ka, v_l = rates(cohort, eta)
-    found = central_with_slopes(cohort.course, k, ka, cohort.at_fixed_ka)
+    k, ka, v_l, f = rates(cohort, eta)
+    found = central_with_slopes(cohort.course, k, ka, cohort.at_fixed_ka, f, cohort.effects_on_f)
     prediction = NG_ML_PER_MG_L * found.central_mg / at_samples(cohort.course, v_l)
     by_ln, information = _misfit_slopes(cohort, prediction)
-    # ln(prediction) changes by these with ln k, ln ka (where it varies) and -ln V
+    # ln(prediction) changes by these with ln k, ln ka (where it varies), -ln V and the effects on bioavailability
     ln_slopes: list[Floats | float] = [found.by_ln_k / found.central_mg, 1.0]
-    on_ln = cohort.on_ln[[0, 2]]
+    on_ln = cohort.on_ln[[0, *range(2, len(cohort.on_ln))]]
     if found.by_ln_ka is not None:
         ln_slopes.insert(1, found.by_ln_ka / found.central_mg)
         on_ln = cohort.on_ln
+    ln_slopes += [by_f / found.central_mg for by_f in found.by_f]
     slope = np.empty((*eta.shape[:-1], len(ln_slopes)))
     fisher = np.empty((*eta.shape[:-1], len(ln_slopes), len(ln_slopes)))
     for i, one in enumerate(ln_slopes):

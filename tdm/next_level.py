@@ -9,7 +9,7 @@ import numpy as np
 
 from tdm.course import SAME_INSTANT_H
 from tdm.estimate import Estimate
-from tdm.kinetics import carried, steady_state
+from tdm.kinetics import Amounts, carried, steady_state
 from tdm.protocol import LabelRules
 from tdm.regimen import Regimen
 
@@ -19,7 +19,12 @@ SURE = 0.95
 # A level that has to be repeated is repeated after this many days.
 SOON_DAYS = (3.0, 5.0)
 
-Why = Literal["near_steady_state", "not_yet_at_steady_state", "repeat_soon", "trough_missing"]
+# After a drug starts or stops the level is measured after these days, then every week for as long.
+AFTER_CHANGE_DAYS = (3.0, 5.0)
+WEEKLY_DAYS = 7.0
+FOLLOWED_DAYS = 28.0
+
+Why = Literal["near_steady_state", "not_yet_at_steady_state", "repeat_soon", "trough_missing", "after_change", "weekly"]
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,11 @@ class NextLevel:
 
 def repeat_soon(estimate: Estimate, regimen: Regimen | None) -> NextLevel:
     """Return the days (h) in which a level has to be repeated: pre-dose times where a regimen goes on."""
-    now, due = estimate.history.now_h, estimate.history.dosing.next_due_h
+    now = estimate.history.now_h
     early, late = (now + 24.0 * days for days in SOON_DAYS)
     if regimen is None:
         return NextLevel(early, late, "repeat_soon")
-    first = due + regimen.every_h * np.ceil((early - due - SAME_INSTANT_H) / regimen.every_h)
-    last = due + regimen.every_h * np.floor((late - due + SAME_INSTANT_H) / regimen.every_h)
-    if first > last:  # no dose falls into these days
-        return NextLevel(early, late, "repeat_soon")
-    return NextLevel(float(first), float(last), "repeat_soon")
+    return _at_trough_times(estimate, regimen, early, late, "repeat_soon")
 
 
 def next_trough(estimate: Estimate) -> NextLevel:
@@ -56,7 +57,7 @@ def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextL
 
     It is counted from the actual state of the body at `now` and lies within the days that the label names.
     """
-    now, start_h = estimate.history.now_h, estimate.history.dosing.next_due_h
+    now, start_h = estimate.history.now_h, estimate.history.start_h
     earliest = now + 24.0 * label.number("adjust_after_days_low")
     latest = now + 24.0 * label.number("adjust_after_days_high")
     first = int(np.ceil((earliest - start_h - SAME_INSTANT_H) / regimen.every_h))
@@ -72,6 +73,34 @@ def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextL
     return NextLevel(at, at, "not_yet_at_steady_state", share)
 
 
+def after_drug_change(estimate: Estimate, regimen: Regimen) -> NextLevel | None:
+    """Return when to measure (h) because a drug starts, has started or has stopped; None if that is long past."""
+    history = estimate.history
+    now, soon = history.now_h, max(history.decided_h, history.now_h)
+    changes = [
+        time
+        for spell in history.spells
+        if spell.drug is None or spell.drug.effect != "none"
+        for time in (spell.start_h, spell.stop_h)
+        if now - 24.0 * FOLLOWED_DAYS < time <= soon
+    ]
+    if not changes or history.dosing.last_dose_h is None:
+        return None
+    early, late = (max(changes) + 24.0 * days for days in AFTER_CHANGE_DAYS)
+    if now < late:
+        return _at_trough_times(estimate, regimen, max(early, now), late, "after_change")
+    week = now + 24.0 * WEEKLY_DAYS
+    return _at_trough_times(estimate, regimen, week, week + 24.0, "weekly")
+
+
+def _at_trough_times(estimate: Estimate, regimen: Regimen, early: float, late: float, why: Why) -> NextLevel:
+    """The pre-dose times within some days (h), or the days themselves if no dose falls into them."""
+    due = estimate.history.start_h
+    first = due + regimen.every_h * np.ceil((early - due - SAME_INSTANT_H) / regimen.every_h)
+    last = due + regimen.every_h * np.floor((late - due + SAME_INSTANT_H) / regimen.every_h)
+    return NextLevel(early, late, why) if first > last else NextLevel(float(first), float(last), why)
+
+
 class _Approach:
     """How the posterior's draws approach their own steady state under a regimen that starts when the next dose is due.
 
@@ -79,10 +108,11 @@ class _Approach:
     """
 
     def __init__(self, estimate: Estimate, regimen: Regimen) -> None:
-        one = estimate.individual
+        one = estimate.decided
         self.weight, self.k, self.ka = estimate.draws.weight, one.k_per_h, one.ka_per_h
         self.every_h = regimen.every_h
-        self.steady = steady_state(regimen.pattern_mg, regimen.every_h, regimen.every_h, self.k, self.ka)
+        swallowed = steady_state(regimen.pattern_mg, regimen.every_h, regimen.every_h, self.k, self.ka)
+        self.steady = Amounts(*(one.f[:, None] * part for part in swallowed))
         self.depot = estimate.due.depot_mg - self.steady.depot_mg[:, 0]
         self.central = estimate.due.central_mg - self.steady.central_mg[:, 0]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import ndtr
 
-from tdm.estimate import Estimate
+from tdm.estimate import Estimate, Individual
 from tdm.kinetics import pattern_by_age, unit_troughs
 from tdm.likelihood import ResidualError
 from tdm.protocol import Window
@@ -49,11 +49,13 @@ class Option:
 class Troughs:
     """Steady-state troughs of one patient's posterior, reused from regimen to regimen (linear in dose); ng/mL, mg.
 
-    `weight` (draws,) are the weights of the estimate's draws, or those that they have under another reading.
+    `weight` (draws,) are the weights of the estimate's draws, or those that they have under another reading. They are
+    those of what the decision is for, or of an `individual` under other conditions.
     """
 
     estimate: Estimate
     weight: Floats
+    individual: Individual | None = None
     _units: dict[tuple[int, float], Floats] = field(default_factory=dict)
     _sorted: dict[float, tuple[Floats, Floats]] = field(default_factory=dict)
 
@@ -108,8 +110,8 @@ class Troughs:
         """Trough per mg by age of the dose, shape (doses, draws), contiguous by draw."""
         key = (doses, every_h)
         if key not in self._units:
-            one = self.estimate.individual
-            units = unit_troughs(doses, every_h, one.k_per_h, one.ka_per_h, one.v_l)
+            one = self.individual or self.estimate.decided
+            units = unit_troughs(doses, every_h, one.k_per_h, one.ka_per_h, one.apparent_v_l)
             self._units[key] = np.ascontiguousarray(units.T)
         return self._units[key]
 

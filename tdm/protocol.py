@@ -115,6 +115,12 @@ class StudiedDose(_Noun, Sourced):
     highest_daily_dose_mg: Annotated[Number, Field(gt=0)]
 
 
+class FollowUp(_Noun, Sourced):
+    """The visits of a protocol, in months after the start."""
+
+    months: tuple[Whole, ...]
+
+
 class ProtocolPopulation(_Noun):
     """Who the protocol is for; ages in years, ends included."""
 
@@ -148,6 +154,7 @@ class Protocol(_Noun):
     maintenance: Maintenance | None = None
     studied: StudiedDose | None = None
     visits: str = ""
+    follow_up: FollowUp | None = None
     response: str = ""
     conflicts: tuple[str, ...] = ()
 

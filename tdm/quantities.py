@@ -30,6 +30,11 @@ class Quantity:
     beyond: str = ""
 
     @property
+    def noun(self) -> str:
+        """Return the quantity's name without its article (no unit), e.g. "haematocrit"."""
+        return self.words.partition(" ")[2]
+
+    @property
     def accepted(self) -> Said:
         """Return the accepted range with its unit, as text."""
         return range_in_words(self.low, self.high, self.unit)
@@ -97,6 +102,10 @@ LEVEL = Quantity(
     200.0,
     beyond="It looks like a unit slip (ng/L or pg/mL): 1 ng/mL is 1000 ng/L.",
 )
+LEVEL_NMOL_L = Quantity("A level", "nmol/L", 0.05 / 0.914187, 200.0 / 0.914187, beyond="1 nmol/L is 0.914187 ng/mL.")
+PLATELETS = Quantity(
+    "A platelet count", "10^9/L", 0.0, 3000.0, beyond="Was it entered per microlitre? 30,000 per microlitre is 30."
+)
 INTERVAL = Quantity("A dosing interval", "h", 1.0, 336.0, below="It is counted in hours.")
 HOURS = Quantity("A time", "h", -1e6, 1e6)
 
@@ -119,5 +128,10 @@ TotalBilirubinUmolL = Annotated[Number, AfterValidator(BILIRUBIN.check), Field(d
 DoseMg = Annotated[Number, AfterValidator(DOSE.check), Field(description="Dose, mg")]
 StrengthMg = Annotated[Number, AfterValidator(STRENGTH.check), Field(description="Strength or step, mg")]
 LevelNgMl = Annotated[Number, AfterValidator(LEVEL.check), Field(description="Whole-blood concentration, ng/mL")]
+LevelUgL = Annotated[Number, AfterValidator(LEVEL.check), Field(description="Whole-blood concentration, ug/L")]
+LevelNmolL = Annotated[
+    Number, AfterValidator(LEVEL_NMOL_L.check), Field(description="Whole-blood concentration, nmol/L")
+]
+PlateletCount = Annotated[Number, AfterValidator(PLATELETS.check), Field(description="Platelet count, 10^9/L")]
 WindowEndNgMl = Annotated[Number, AfterValidator(WINDOW_END.check), Field(description="End of a window, ng/mL")]
 IntervalH = Annotated[Number, AfterValidator(INTERVAL.check), Field(description="Dosing interval, h")]

@@ -5,32 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tdm.answer import Recommendation
-from tdm.assembly import assemble
+from tdm.assembly import Surroundings, assemble
 from tdm.case import Case
+from tdm.conditions import conditions
 from tdm.decision import Question, decide
 from tdm.errors import refuse
 from tdm.estimate import Estimate, estimate_individual
 from tdm.findings import not_blocking, ordered
-from tdm.history import covariate_at, read_history
+from tdm.follow_up import visits
+from tdm.history import covariate_at, modelled_comedications, read_history
+from tdm.interaction import Interactions
 from tdm.model import PopulationModel
 from tdm.option import Troughs
+from tdm.prospect import outlooks
 from tdm.protocol import LabelRules, Protocol
 from tdm.quantities import range_in_words
 from tdm.regimen import Regimen
+from tdm.response import response_of
+from tdm.restraint import restrained
+from tdm.review_care import review_care, review_restraint, review_visits
 from tdm.review_case import review_case
 from tdm.review_decision import review_decision
+from tdm.review_drugs import review_drugs, review_prospect
 from tdm.review_fit import review_fit
 from tdm.said import Said, listed, say
-from tdm.seeds import load_defaults, load_label, load_model, load_protocol, protocol_ids
+from tdm.seeds import load_defaults, load_interactions, load_label, load_model, load_protocol, protocol_ids
+from tdm.tolerance import Signs, counts_by, rules_for, signs_of
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The model, protocol and label rules that a case is answered with, and why the model was chosen (no units)."""
+    """What a case is answered with: model, protocol, label, known interactions; and why the model was chosen."""
 
     model: PopulationModel
     protocol: Protocol
     label: LabelRules
+    interactions: Interactions
     why_model: str | None
 
 
@@ -40,17 +50,28 @@ def recommend(case: Case) -> Recommendation:
     Raises `Refused` when a hard limit forbids an answer, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    history = read_history(case, sources.model)
+    history = read_history(case, sources.model, sources.label, sources.interactions)
     estimated = estimate_individual(sources.model, history)
     troughs = Troughs(estimated, estimated.draws.weight)
     question = _question(case, sources, estimated)
     findings = review_case(case, history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
     contradiction = any(one.code == "levels_contradict" for one in findings)
-    decision = decide(question, troughs, contradiction)
+    ranked = decide(question, troughs, contradiction)
+    rules = rules_for(_signs(case, question))
+    response = response_of(counts_by(case, history.clock, history.now_h), history.clock, case.response_definition)
+    result = restrained(question, ranked, troughs, rules, response)
+    decision = result.decision
+    planned = visits(case, sources.protocol, history.clock, history.first_dose_h, history.now_h)
+    ahead = outlooks(question, decision, troughs)
+    findings += review_drugs(history, sources.interactions, modelled_comedications(sources.model))
+    findings += review_prospect(history, ahead)
+    findings += review_care(case, history, sources.label, response, question.window)
+    findings += review_restraint(result) + review_visits(history, planned)
     findings += review_decision(question, decision, troughs, _sister_windows(sources.protocol))
     if decision.kind == "hold":
         findings = not_blocking(findings)
-    return assemble(case, question, decision, ordered(findings), sources.why_model)
+    surroundings = Surroundings(ahead, response, planned)
+    return assemble(case, question, decision, ordered(findings), sources.why_model, surroundings)
 
 
 def estimate(case: Case) -> Estimate:
@@ -58,8 +79,9 @@ def estimate(case: Case) -> Estimate:
 
     Raises `Refused` when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
     """
-    model = sources_of(case).model
-    return estimate_individual(model, read_history(case, model))
+    sources = sources_of(case)
+    history = read_history(case, sources.model, sources.label, sources.interactions)
+    return estimate_individual(sources.model, history)
 
 
 def sources_of(case: Case) -> Sources:
@@ -70,7 +92,7 @@ def sources_of(case: Case) -> Sources:
         sentence = say("The model {model} ships for simulation only and is never a prior for dosing.", model=model.id)
         raise refuse("model_for_simulation_only", "/model", sentence)
     _check_age(case, model)
-    return Sources(model, protocol, load_label(), why)
+    return Sources(model, protocol, load_label(), load_interactions(), why)
 
 
 def _chosen_model(case: Case) -> tuple[PopulationModel, str | None]:
@@ -107,6 +129,8 @@ def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
         asked=case.regimens,
         age_years=case.patient.age_years,
         starts=_starts(case, sources, estimated),
+        product_given="product" in case.model_fields_set,
+        later=conditions(case, estimated),
     )
 
 
@@ -123,6 +147,15 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []
     return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))
+
+
+def _signs(case: Case, question: Question) -> Signs:
+    estimate, label = question.estimate, question.label
+    last = estimate.history.last_low_point
+    measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
+    highest = max(measured, estimate.trough_due_ng_ml)
+    history = estimate.history
+    return signs_of(case, history.clock, history.now_h, highest, label.number("alert_above_ng_ml"))
 
 
 def _sister_windows(protocol: Protocol) -> Said:

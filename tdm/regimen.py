@@ -12,6 +12,14 @@ from tdm.said import Said, say
 # Design rule: the longest cycle that is answered (four weeks of daily doses).
 MOST_DOSES_IN_A_CYCLE = 28
 SMALLEST_DIFFERENCE_MG = 1e-9
+USUAL_WORDS = {
+    8.0: "three times daily",
+    12.0: "twice daily",
+    24.0: "once daily",
+    48.0: "every other day",
+    72.0: "every third day",
+    168.0: "once weekly",
+}
 
 
 class Regimen(BaseModel):
@@ -51,8 +59,7 @@ class Regimen(BaseModel):
     def in_words(self) -> Said:
         """Return the regimen as a pharmacist would say it, in mg, e.g. "1.5 mg once daily"."""
         pattern = self._shortest()
-        usual = {8.0: "three times daily", 12.0: "twice daily", 24.0: "once daily", 48.0: "every other day"}
-        often = usual.get(self.every_h) or say("every {hours} h", hours=f"{self.every_h:g}")
+        often = USUAL_WORDS.get(self.every_h) or say("every {hours} h", hours=f"{self.every_h:g}")
         if len(pattern) == 1:
             return say("{dose} {often}", dose=f"{pattern[0]:g} mg", often=often)
         if len(pattern) == 2 and self.every_h == 24.0:

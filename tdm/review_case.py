@@ -9,16 +9,14 @@ from collections.abc import Iterator
 
 from tdm.assay import is_immunoassay
 from tdm.case import Case
+from tdm.conditions import low_hematocrit
 from tdm.findings import Finding, finding
-from tdm.history import History, covariate_at
+from tdm.history import History
 from tdm.model import PopulationModel
 from tdm.protocol import LabelRules, Protocol
-from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
-from tdm.said import listed, say
+from tdm.quantities import NUMERIC_COVARIATES, range_in_words
+from tdm.said import say
 from tdm.wording import when
-
-# At 34 % the recovery to 38 % would raise the level by a tenth under mao-2024: (38/34)^0.901 = 1.105.
-LOW_HEMATOCRIT_PERCENT = 34.0
 
 
 def review_case(
@@ -31,7 +29,6 @@ def review_case(
         *_unused_levels(history, model),
         *_troughs(history),
         *_assays(history, label),
-        *_comedications(case, model),
         *_dosing(history),
         *_hematocrit(case, history),
     ]
@@ -100,17 +97,6 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
             yield finding("immunoassay", time=time, bias=bias)
 
 
-def _comedications(case: Case, model: PopulationModel) -> Iterator[Finding]:
-    names = [drug.name for drug in case.comedications if drug.name.strip().lower() not in modelled_comedications(model)]
-    if names:
-        yield finding("comedication_not_modelled", names=listed(names, ", "))
-
-
-def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
-    """Return the names (lower case, no unit) of the comedications that are covariates of a model."""
-    return tuple(name for name in COMEDICATION_COVARIATES if name in model.covariates_used)
-
-
 def _dosing(history: History) -> Iterator[Finding]:
     dosing = history.dosing
     if dosing.interrupted and dosing.last_dose_h is not None:
@@ -125,6 +111,6 @@ def _dosing(history: History) -> Iterator[Finding]:
 
 
 def _hematocrit(case: Case, history: History) -> Iterator[Finding]:
-    value = covariate_at(case, history.clock, "hematocrit_percent", history.now_h)
-    if value is not None and value < LOW_HEMATOCRIT_PERCENT:
+    value = low_hematocrit(case, history)
+    if value is not None:
         yield finding("low_hematocrit", hematocrit=f"{value:g} %")

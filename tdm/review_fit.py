@@ -69,7 +69,7 @@ def _low_levels(estimate: Estimate) -> Iterator[Finding]:
 
 def prior_chance_below(estimate: Estimate) -> np.ndarray:
     """Return the probability (no unit), level by level, that the population with these covariates measures lower."""
-    size = len(estimate.model.random_effects)
+    size = len(estimate.cohort.variability.of)
     points = shifted(lattice(PRIOR_POINTS, size), np.full(size, 0.5 / PRIOR_POINTS))
     eta = prior_eta(estimate, ndtri(points))
     return np.asarray(ndtr(weighted_residuals(estimate.cohort, predicted(estimate, eta))).mean(axis=0))
@@ -145,7 +145,7 @@ def _level_in_words(drawn: DrawnLevel) -> str:
 
 def _unusual(estimate: Estimate) -> Iterator[Finding]:
     distance = float(prior_objective(estimate.cohort.variability, estimate.modes.eta)[0])
-    p = float(chdtrc(len(estimate.model.random_effects), distance))
+    p = float(chdtrc(len(estimate.cohort.variability.of), distance))
     if p < UNUSUAL_P:
         yield finding("unusual_patient", p=f"{p:.2g}")
 
@@ -156,16 +156,16 @@ def _second_optimum(estimate: Estimate) -> Iterator[Finding]:
         other = individual(estimate, modes.second_eta)
         yield finding(
             "second_optimum",
-            clearance=f"{three_digits(float(other.cl_l_per_h[0]))} L/h",
-            volume=f"{three_digits(float(other.v_l[0]))} L",
+            clearance=f"{three_digits(float(other.apparent_cl_l_per_h[0]))} L/h",
+            volume=f"{three_digits(float(other.apparent_v_l[0]))} L",
             difference=f"{float(modes.second_objective[0] - modes.objective[0]):.2g}",
         )
 
 
 def _prior_dominates(estimate: Estimate) -> Iterator[Finding]:
-    if "cl" not in estimate.model.random_effects:
+    if "cl" not in estimate.cohort.variability.of:
         return
-    position = estimate.model.random_effects.index("cl")
+    position = estimate.cohort.variability.of.index("cl")
     eta, weight = estimate.draws.eta[:, position], estimate.draws.weight
     sd = float(np.sqrt((weight * (eta - (weight * eta).sum()) ** 2).sum()))
     left = sd / float(np.sqrt(estimate.cohort.variability.omega[position, position]))
@@ -193,7 +193,7 @@ def fraction_of_steady_state(estimate: Estimate, drawn: DrawnLevel, regimen: Reg
     concentration = float(estimate.mode_at_levels[position])
     one = estimate.at_mode
     steady = steady_state(regimen.pattern_mg, regimen.every_h, drawn.since_dose_h, one.k_per_h, one.ka_per_h).central_mg
-    return concentration / float(NG_ML_PER_MG_L * steady.mean() / one.v_l[0])
+    return concentration / float(NG_ML_PER_MG_L * steady.mean() / one.apparent_v_l[0])
 
 
 def _numerics(estimate: Estimate) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tdm.errors import refuse, refused_from
+from tdm.interaction import Interactions
 from tdm.model import PopulationModel
 from tdm.protocol import Defaults, LabelRules, Protocol
 from tdm.said import listed, say
@@ -47,6 +48,12 @@ def load_protocol(protocol_id: str) -> Protocol:
 def load_label() -> LabelRules:
     """Return the rules of the drug's label, each number in its own unit."""
     return _noun(LabelRules, _table(_FOLDER / "label.toml"))
+
+
+@cache
+def load_interactions() -> Interactions:
+    """Return the drugs whose interaction with sirolimus is known, or known to be unknown (ratios without unit)."""
+    return _noun(Interactions, _table(_FOLDER / "interactions.toml"))
 
 
 @cache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from tdm.answer import AnswerOption, ParameterAnswer, Recommendation
+from tdm.answer import AheadOption, AnswerOption, ParameterAnswer, Recommendation
 from tdm.citation import Citation
 from tdm.model import PopulationModel
 from tdm.protocol import Protocol
@@ -22,9 +22,13 @@ def answer_in_words(answer: Recommendation) -> str:
         _hanging("", answer.summary, ""),
         _hold(answer),
         _next_level(answer),
+        _precautions(answer),
         _options(answer),
+        _ahead(answer),
         _patient(answer),
         _levels(answer),
+        _response(answer),
+        _visits(answer),
         _findings(answer),
         _basis(answer),
     ]
@@ -83,6 +87,59 @@ def _options(answer: Recommendation) -> list[str]:
     return rows
 
 
+def _precautions(answer: Recommendation) -> list[str]:
+    if not answer.precautions:
+        return []
+    lines = ["Before the first dose, check:"]
+    for one in answer.precautions:
+        lines += _hanging("  [ ] ", one, "      ")
+    return lines
+
+
+def _ahead(answer: Recommendation) -> list[str]:
+    lines: list[str] = []
+    for one in answer.ahead:
+        when = f"from {time_in_words(one.time)} on" if one.time is not None else "some day"
+        lines += _hanging("", f"What comes after: {one.what} ({when})")
+        for name, option in (("if the dose stays", one.unchanged), ("chosen then", one.then)):
+            if option is not None:
+                trough = option.trough_ng_ml
+                spread = f"{trough.median:.1f} ng/mL (90 % {trough.p05:.1f}-{trough.p95:.1f})"
+                lines += _hanging(
+                    f"  {name}: ", f"{option.regimen.in_words()}, trough {spread}, {_chance(option)} within", "    "
+                )
+    return lines
+
+
+def _response(answer: Recommendation) -> list[str]:
+    found = answer.response
+    if found is None:
+        return []
+    state = "confirmed" if found.confirmed else "not confirmed yet"
+    counts = f"platelets {found.last_10e9_l:g} x 10^9/L, at baseline {found.baseline_10e9_l:g} x 10^9/L"
+    variant = (
+        ""
+        if found.by_the_other_definition == found.response
+        else (f"; with the other reading of the definition {found.by_the_other_definition}")
+    )
+    partial = "; partial response by the trials' own definition" if found.partial_by_trials else ""
+    lost = "; a confirmed response was lost" if found.lost else ""
+    definition = f'"{found.definition}" variant; {found.source}'
+    return _hanging("Response: ", f"{found.response}, {state} ({counts}){lost}{partial}{variant}. {definition}.")
+
+
+def _visits(answer: Recommendation) -> list[str]:
+    lines = ["Visits"] if answer.follow_up else []
+    for visit in answer.follow_up:
+        by_state: dict[str, list[str]] = {}
+        for test, state in visit.tests.items():
+            by_state.setdefault(state, []).append(test)
+        states = "; ".join(f"{', '.join(tests)}: {state}" for state, tests in by_state.items())
+        protocol = ", visit of the protocol" if visit.of_protocol else ""
+        lines += _hanging(f"  month {visit.month}, {time_in_words(visit.time)}{protocol}: ", states, "    ")
+    return lines
+
+
 def _marks(option: AnswerOption) -> str:
     return "" if option.reason == "can be given" else option.reason
 
@@ -93,7 +150,7 @@ def _label(answer: Recommendation) -> str:
         return f"the proportion does not apply. {rule.reason}"
     doses = rule.daily_dose_mg
     return (
-        f"by proportion from {rule.current_daily_dose_mg:g} mg/day and {rule.trough_ng_ml:g} ng/mL: "
+        f"by proportion from {rule.current_daily_dose_mg:g} mg/day and {rule.trough_ng_ml:.4g} ng/mL: "
         f"{doses.midpoint:.2g} mg/day for the middle of the window ({doses.low:.2g} to {doses.high:.2g} mg/day for its "
         f"limits). The rule states no uncertainty."
     )
@@ -197,7 +254,7 @@ def _regimen(option: AnswerOption) -> str:
     return option.regimen.in_words()
 
 
-def _chance(option: AnswerOption) -> str:
+def _chance(option: AnswerOption | AheadOption) -> str:
     return percent(option.probability.within) if option.probability else "unknown"
 
 

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import tdm
+from api.language import language
 from tdm.version import __version__
 from tests.browser import (
     EXAMPLES,
@@ -73,6 +74,47 @@ def test_a_case_typed_by_hand_is_answered_with_the_sentence_of_the_core(visitors
     assert place is not None
     assert 0 <= place["y"] <= WIDE[1] - place["height"], "the sentence is seen without scrolling"
     expect(summary(page)).to_be_focused()
+
+
+SURROUNDED: dict[str, list[dict[str, Any]]] = {
+    "comedications": [{"name": "伏立康唑", "start": "2026-03-17T08:00", "stop": "2026-03-31T08:00"}],
+    "adverse_events": [{"time": "2026-03-10T08:00", "term": "stomatitis", "grade": 3}],
+    "platelets": [
+        {"time": "2026-03-02T08:00", "count_10e9_l": 18, "bleeding": True},
+        {"time": "2026-03-16T08:00", "count_10e9_l": 44, "bleeding": False},
+    ],
+}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_surrounds_a_level_is_typed_and_answered_as_the_core_answers_it(
+    visitors: Visitors, tag: str, scripts: bool
+) -> None:
+    page = visitors.page(tag, scripts=scripts)
+    load(page, SSCI)
+    for folded in page.locator("fieldset.folded details").all():
+        folded.locator("summary").click()
+    put(page, "/patient/child_pugh", "A")
+    for name, drug in SURROUNDED["comedications"][0].items():
+        put(page, f"/comedications/0/{name}", drug)
+    for name, value in SURROUNDED["adverse_events"][0].items():
+        put(page, f"/adverse_events/0/{name}", value)
+    for name, value in SURROUNDED["platelets"][0].items():
+        put(page, f"/platelets/0/{name}", {True: "yes"}.get(value, value) if name == "bleeding" else value)
+    button(page, "add_platelets").click()
+    for name, value in SURROUNDED["platelets"][1].items():
+        put(page, f"/platelets/1/{name}", {False: "no"}.get(value, value) if name == "bleeding" else value)
+    get_answer(page)
+    case = case_of(SSCI)
+    expected = tdm.recommend(tdm.read_case({**case, "patient": {**case["patient"], "child_pugh": "A"}, **SURROUNDED}))
+    expect(summary(page)).to_have_text(language(tag).said(expected.summary))
+    expect(page.locator("#result")).to_contain_text("伏立康唑")
+    expect(page.locator('[data-code="drug_contraindicated"]').first).to_be_visible()
+    assert expected.ahead
+    assert expected.response is not None
+    expect(page.locator("main")).to_contain_text(f"{expected.ahead[0].unchanged.trough_ng_ml.median:.1f}")
+    expect(page.locator("main")).to_contain_text(expected.response.response)
 
 
 def choose_by_keyboard(page: Page, value: str) -> None:

@@ -119,6 +119,22 @@ def refused_file(page: Page) -> None:
     in_state(page, "refused")
 
 
+def contraindicated_with_what_comes_after(page: Page) -> None:
+    load_and_answer(page, "voriconazole-starts")
+
+
+def responder_with_visits(page: Page) -> None:
+    load_and_answer(page, "responder-at-4")
+
+
+def held_by_an_event(page: Page) -> None:
+    load_and_answer(page, "pneumonitis-suspected")
+
+
+def start_with_precautions(page: Page) -> None:
+    load_and_answer(page, "first-dose-child")
+
+
 STATES: Mapping[str, Callable[[Page], None]] = {
     state.__name__: state
     for state in (
@@ -136,6 +152,10 @@ STATES: Mapping[str, Callable[[Page], None]] = {
         refused,
         broken,
         refused_file,
+        contraindicated_with_what_comes_after,
+        responder_with_visits,
+        held_by_an_event,
+        start_with_precautions,
     )
 }
 
@@ -144,7 +164,7 @@ SIZES = pytest.mark.parametrize(("tag", "size"), [("en", WIDE), ("zh-CN", NARROW
 
 
 # What differs from another state by no words but those of the core is seen in one language only.
-ALIKE = {"example", "stale", "chosen_under_hold", "no_window"}
+ALIKE = {"example", "stale", "chosen_under_hold", "no_window", "held_by_an_event", "start_with_precautions"}
 VIEWS = [
     pytest.param(state, tag, size, id=f"{state}-{tag}")
     for state in STATES

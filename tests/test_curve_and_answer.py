@@ -116,7 +116,7 @@ def test_the_curve_follows_covariates_that_change() -> None:
     curve = answer(case).curve
     pieces = [
         Piece(start, 8.0 * (value / 38.0) ** -0.901, 400.0, 0.8)
-        for start, value in ((0.0, 38.0), (60.0, 30.0), (150.0, 44.0))
+        for start, value in ((0.0, 38.0), (60.0, 30.0), (150.0, 44.0), (300.0, 60.0))
     ]
     own = simulated(planned(case), hours(curve.times), pieces)
     assert list(curve.median) == pytest.approx([float(each) for each in own], rel=2e-3, abs=1e-9)
@@ -489,6 +489,8 @@ UNIT_ELSEWHERE = {
     "ParameterValue": {"value"},
     "AssumedCovariate": {"value"},
     "LabelDoses": {"low", "midpoint", "high"},
+    "FollowUp": {"months"},
+    "VisitAnswer": {"month"},
     "PowerEffect": {"reference"},
     "ExponentialEffect": {"reference"},
     "LinearEffect": {"reference"},

@@ -1258,8 +1258,8 @@ def numbers_of(value: Any, origin: Any, path: str = "") -> dict[str, Any]:
 
 
 def compared(found: Any, origin: Any) -> dict[str, Any]:
-    """Return what has to be the same whenever a history happened."""
-    whole = found.model_dump(exclude={"basis", "findings", "summary"})
+    """Return what has to be the same whenever a history happened; visits go by the calendar."""
+    whole = found.model_dump(exclude={"basis", "findings", "summary", "follow_up"})
     return numbers_of(whole, origin) | {f"/codes/{one.code}": one.severity for one in found.findings}
 
 

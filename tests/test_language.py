@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 import tdm
 from api.language import CHINESE, ENGLISH, TAGS, Language, language, negotiated
-from tdm import assembly, clock, errors, model, quantities, seeds
+from tdm import assembly, clock, errors, model, quantities, seeds, tolerance
 from tdm.findings import CATALOGUE
 from tdm.said import Listed, Said, say
 from tests.bedside import answer
@@ -41,6 +41,8 @@ def quantities_of_the_core() -> list[quantities.Quantity]:
 
 def seed_texts() -> Iterator[str]:
     """The texts of the seeds that stand in sentences: reasons, borrowed diseases, other readings."""
+    yield from (drug.handling for drug in seeds.load_interactions().drugs)
+    yield from (seeds.load_label().texts[name] for name in assembly.PRECAUTIONS)
     defaults = seeds.load_defaults()
     yield defaults.youngest_reason
     yield from (row.reason for row in defaults.rows)
@@ -59,7 +61,8 @@ def templates() -> set[str]:
     found |= set(assembly.ADVICE.values()) | {sentence for _, sentence in errors._SENTENCES.values()}
     found |= set(errors._BOUNDS.values()) | set(clock.KIND_IN_WORDS.values()) | set(model.WORDS.values())
     for one in quantities_of_the_core():
-        found |= {text for text in (one.words, one.below, one.beyond) if text}
+        found |= {text for text in (one.words, one.noun, one.below, one.beyond) if text}
+    found |= {rule.sentence for rule in tolerance.RULES}
     return found
 
 
@@ -109,7 +112,7 @@ def said_in(value: Any) -> Iterator[Said]:
 # What stays as it is in any language: equations, ids and names of fields, citations and texts of the protocols.
 DATA = re.compile(
     r"[\d\s.,%<>=*/()^+:\[\]\-]*|.*(exp\(eta|\[L|L/h).*|[a-z0-9-]+( [\d.]+-[\d.]+ ng/mL)?|[\w./'-]+"
-    r"|[-\d., ]+ ?(ng/mL|mg|h|%|umol/L|kg|L|L/h)( .*)?"
+    r"|[-\d., ]+ ?(ng/mL|mg|h|%|umol/L|kg|L|L/h|x 10\^9/L)( .*)?"
 )
 
 
@@ -118,13 +121,17 @@ def untranslated(spoken: Language, found: Any) -> set[str]:
     return {str(one) for one in texts if not DATA.fullmatch(one)}
 
 
+DRUGS = " ".join(name for drug in seeds.load_interactions().drugs for name in drug.names)
+DRUGS += " ".join(name.capitalize() for drug in seeds.load_interactions().drugs for name in drug.names)
+
+
 @EACH
 @pytest.mark.parametrize("edge", TABLE, ids=lambda edge: f"{edge.code}: {edge.rule}")
 def test_the_answers_of_all_findings_are_translated(spoken: Language, edge: Any) -> None:
     found = answer(edge.case(edge.raises))
     texts = untranslated(spoken, found)
     protocol = {str(tdm.load_protocol(name).start) for name in seeds.protocol_ids()}
-    published = " ".join(protocol) + found.basis.model_dump_json() + "some kit, voriconazole, carbamazepine"
+    published = " ".join(protocol) + found.basis.model_dump_json() + "some kit, EMIT, a drug that nobody knows" + DRUGS
     assert not {text for text in texts if text not in published}
 
 

@@ -26,6 +26,7 @@ from tdm.history import read_history
 from tdm.likelihood import Cohort, ResidualError, Variability, objective, objective_with_slopes, predictions
 from tdm.mode import Modes, NotConverged, fit
 from tdm.model import PopulationModel
+from tdm.seeds import load_interactions, load_label
 from tests.oracles import cases, plain
 
 Floats = NDArray[np.float64]
@@ -61,7 +62,7 @@ def cohort_from(case: Json) -> Cohort:
     """A case as estimation sees it."""
     parsed = read(case)
     assert isinstance(parsed.model, PopulationModel)
-    return cohort_of(parsed.model, read_history(parsed, parsed.model))
+    return cohort_of(parsed.model, read_history(parsed, parsed.model, load_label(), load_interactions()))
 
 
 @cache

@@ -17,17 +17,20 @@ from tdm.errors import Problem, Refused
 from tdm.regimen import Regimen
 from tdm.strict_text import parse_json
 
-# The tables of the form with their columns. `kind` says whether a level was measured or is a limit it lies below.
+# The tables of the form with their columns. The value of a level stands in `level_ng_ml`; `kind` says whether it was
+# measured or is a limit that the level lies below, and `unit` which unit it is in: blank is ng/mL.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "doses": ("time", "dose_mg", "every_h", "count"),
-    "levels": ("time", "kind", "level_ng_ml", "assay"),
+    "doses": ("time", "dose_mg", "every_h", "count", "missed", "taken"),
+    "levels": ("time", "kind", "level_ng_ml", "unit", "assay"),
     "covariates": ("time", "weight_kg", "hematocrit_percent", "total_bilirubin_umol_l"),
     "comedications": ("name", "start", "stop"),
+    "adverse_events": ("time", "end", "term", "grade"),
+    "platelets": ("time", "count_10e9_l", "bleeding"),
     "regimens": ("pattern_mg", "every_h"),
 }
 # The columns in which a row of a spreadsheet is pasted.
 PASTED: Mapping[str, tuple[str, ...]] = {
-    "doses": TABLES["doses"],
+    "doses": ("time", "dose_mg", "every_h", "count"),
     "levels": ("time", "level_ng_ml", "assay"),
 }
 SINGLES = (
@@ -38,6 +41,7 @@ SINGLES = (
     "/patient/hematocrit_percent",
     "/patient/total_bilirubin_umol_l",
     "/patient/cyp3a5_star1_carrier",
+    "/patient/child_pugh",
     "/protocol",
     "/target/low_ng_ml",
     "/target/high_ng_ml",
@@ -47,20 +51,31 @@ SINGLES = (
     "/model",
     "/product/strengths_mg",
     "/product/step_mg",
+    "/response_definition",
     "/now",
 )
+# What a blank field means in a case, where it means something: the page shows it as the blank's own words.
+BLANK_MEANS: Mapping[str, str] = {"/response_definition": "and"}
 # What a blank interval of a regimen means in a case, h.
 USUAL_INTERVAL = "24"
 KIND, MEASURED, BELOW = "kind", "measured", "below"
-_TEXTS = {"sex", "protocol", "model", "assay", "name", "source", "grade", "note"}
-_TIMES = {"time", "start", "stop", "now"}
-_LISTS = {"pattern_mg", "strengths_mg"}
-_YES_NO = {"cyp3a5_star1_carrier"}
+VALUE, UNIT, USUAL_UNIT = "level_ng_ml", "unit", "ng_ml"
+# The units of a level, as they end the names of its fields, and as they are written.
+UNITS: Mapping[str, str] = {USUAL_UNIT: "ng/mL", "ug_l": "µg/L", "nmol_l": "nmol/L"}
+_TEXTS = {"sex", "protocol", "model", "assay", "name", "source", "note", "child_pugh", "term", "taken"}
+# the grade of a target is a letter, that of an adverse event a number
+_TEXTS |= {"response_definition", "/target/grade"}
+_TIMES = {"time", "start", "stop", "end", "now", "missed"}
+_LISTS = {"pattern_mg", "strengths_mg", "missed"}
+_YES_NO = {"cyp3a5_star1_carrier", "bleeding"}
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _SPACED = re.compile(r"(\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
-_ROW = re.compile(r"/([a-z]+)/([0-9]{1,6})/([a-z0-9_]+)")
-# A comma without a space after it may be a decimal comma, so it separates nothing; the Chinese signs cannot.
-_SEPARATOR = re.compile(r"\s*[;\uff1b\uff0c\u3001]\s*|,\s+")
+_JOINED = re.compile(r"(\d{4}-\d{2}-\d{2})T(?=\d{2}:)")
+_ROW = re.compile(r"/([a-z_]+)/([0-9]{1,6})/([a-z0-9_]+)")
+_VALUE = re.compile(f"/(level|below)_({'|'.join(UNITS)})")
+# A comma without a space after it may be a decimal comma, so it separates nothing; before a date, it cannot be one. The
+# Chinese signs are none.
+_SEPARATOR = re.compile(r"\s*[;\uff1b\uff0c\u3001]\s*|,\s+|,(?=\d{4}-\d{2}-)")
 
 Row = Mapping[str, str]
 
@@ -130,7 +145,8 @@ def form_of(fields: Iterable[tuple[str, str]]) -> Form:
 
 def form_from(case: Mapping[str, Any]) -> Form:
     """Return the form that shows a case, given as JSON; what `Form.case` returns is the same case."""
-    singles = {pointer: _written(value) for pointer in SINGLES if (value := _at(case, pointer)) is not None}
+    given = {pointer: _written(value) for pointer in SINGLES if (value := _at(case, pointer)) is not None}
+    singles = {pointer: text for pointer, text in given.items() if text != BLANK_MEANS.get(pointer)}
     rows = {table: tuple(_row_texts(table, row) for row in case.get(table) or ()) for table in TABLES}
     return Form({name: _spaced(name, text) for name, text in singles.items()}, rows)
 
@@ -162,7 +178,7 @@ def with_choice(form: Form, choice: str) -> Form:
 def anchor_of(pointer: str, anchors: Iterable[str]) -> str:
     """Return the anchor of the page that is nearest to a problem: its field, its row, its section, or the top ("")."""
     known = set(anchors)
-    place = pointer.replace("/below_ng_ml", "/level_ng_ml")
+    place = _VALUE.sub(f"/{VALUE}", pointer)
     while place and place not in known:
         place = place.rpartition("/")[0]
     return place
@@ -178,7 +194,7 @@ def anchors(form: Form) -> set[str]:
 
 
 def _filled(row: Row) -> bool:
-    return any(text.strip() for column, text in row.items() if column != KIND)
+    return any(text.strip() for column, text in row.items() if column not in (KIND, UNIT))
 
 
 def _place(case: dict[str, Any], pointer: str, value: Any) -> None:
@@ -196,7 +212,9 @@ def _at(case: Mapping[str, Any], pointer: str) -> Any:
 
 
 def _single(pointer: str, text: str) -> Any:
-    return _whole(pointer, text) if text.startswith("{") else _read(pointer.rpartition("/")[2], text)
+    if text.startswith("{"):
+        return _whole(pointer, text)
+    return text if pointer in _TEXTS else _read(pointer.rpartition("/")[2], text)
 
 
 def _whole(pointer: str, text: str) -> Any:
@@ -211,18 +229,22 @@ def _whole(pointer: str, text: str) -> Any:
 
 
 def _row_value(table: str, row: Row) -> dict[str, Any]:
-    value = {name: _read(name, text.strip()) for name, text in row.items() if name != KIND and text.strip()}
-    if table == "levels" and row.get(KIND) == BELOW and "level_ng_ml" in value:
-        value["below_ng_ml"] = value.pop("level_ng_ml")
+    value = {name: _read(name, text.strip()) for name, text in row.items() if name not in (KIND, UNIT) and text.strip()}
+    if table == "levels" and VALUE in value:
+        kind = BELOW if row.get(KIND) == BELOW else "level"
+        value[f"{kind}_{row.get(UNIT, '').strip() or USUAL_UNIT}"] = value.pop(VALUE)
     return value
 
 
 def _row_texts(table: str, row: Mapping[str, Any]) -> Row:
     texts = {name: _spaced(name, _written(value)) for name, value in row.items() if value is not None}
     if table == "levels":
-        below = texts.pop("below_ng_ml", None)
-        texts[KIND] = MEASURED if below is None else BELOW
-        texts["level_ng_ml"] = texts.get("level_ng_ml", "") if below is None else below
+        field_name = next(name for name in texts if _VALUE.fullmatch(f"/{name}"))
+        kind, _, unit = field_name.partition("_")
+        value = texts.pop(field_name)
+        texts |= {KIND: BELOW if kind == BELOW else MEASURED, VALUE: value}
+        if unit != USUAL_UNIT:
+            texts[UNIT] = unit
     return texts
 
 
@@ -232,7 +254,7 @@ def _read(name: str, text: str) -> Any:
     if name in _YES_NO:
         return {"yes": True, "no": False}.get(text, text)
     if name in _LISTS:
-        return [_number(part) for part in _SEPARATOR.split(text)]
+        return [_time(part) if name in _TIMES else _number(part) for part in _SEPARATOR.split(text)]
     return _time(text) if name in _TIMES else _number(text)
 
 
@@ -261,4 +283,4 @@ def _written(value: Any) -> str:
 
 
 def _spaced(name: str, text: str) -> str:
-    return text.replace("T", " ", 1) if name.rpartition("/")[2] in _TIMES else text
+    return _JOINED.sub(r"\1 ", text) if name.rpartition("/")[2] in _TIMES else text

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,11 +22,12 @@ from api.bodies import read_body
 from api.capacity import Busy
 from api.examples import example_ids, load_example
 from api.language import language, negotiated
-from api.page.form import PASTED, TABLES, Form, form_from, form_of, pasted_rows, with_choice
+from api.page.form import PASTED, TABLES, UNITS, USUAL_UNIT, Form, form_from, form_of, pasted_rows, with_choice
 from api.page.texts import NAMES, Reader, texts
 from api.page.view import (
     Page,
     accepted_ranges,
+    drug_choices,
     model_choices,
     problems_shown,
     protocol_card,
@@ -38,7 +39,8 @@ from api.page.view import (
 from api.problems import Rejected
 from api.workload import check_workload
 from tdm import NotConverged, Protocol, Refused, read_case, recommend
-from tdm.assay import IMMUNOASSAYS, SEPARATING
+from tdm.assay import METHODS
+from tdm.case import Term
 from tdm.strict_text import MOST_BYTES, parse_json
 from tdm.version import __version__
 from tdm.wording import percent, three_digits, time_in_words
@@ -314,7 +316,11 @@ def _context(page: Page, root: str) -> dict[str, Any]:
         "own_protocol": _own_protocol(page),
         "models": model_choices(reader),
         "own_model": _own_model(page),
-        "assays": (*SEPARATING, *IMMUNOASSAYS),
+        "assays": tuple(word for method in METHODS for word in method.words),
+        "drugs": drug_choices(reader.t),
+        "terms": get_args(Term),
+        "units": UNITS,
+        "usual_unit": USUAL_UNIT,
         "examples": example_ids(),
         "columns": TABLES,
     }

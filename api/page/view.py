@@ -5,15 +5,18 @@ Nothing is computed here but differences and shares of what the core answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from api.page.form import Form, anchor_of, anchors, choice_of
+from api.page.form import USUAL_UNIT, Form, anchor_of, anchors, choice_of
 from api.page.picture import LEGEND, drawn
 from api.page.scene import Scene
+from api.page.sheet import entries, level_as_entered, surroundings
+from api.page.surroundings import AheadShown, ResponseShown, VisitShown, ahead_shown, response_shown, visit_shown
 from api.page.texts import Reader, Texts
 from tdm import (
     Case,
@@ -32,12 +35,15 @@ from tdm.answer import AnswerOption, NextLevelAnswer
 from tdm.case import Dose, Level
 from tdm.recommendation import sources_of
 from tdm.sampling import Sampled
+from tdm.seeds import load_interactions
 from tdm.wording import percent, time_in_words
 
 SEVERITIES = ("critical", "blocking", "warning", "info")
-# How many rows of the entries and how many findings fit on the printed sheet.
-PRINTED_ROWS = 5
+# How many findings fit on the printed sheet, and which have a place of their own on it.
 PRINTED_FINDINGS = 7
+PRINTED_ELSEWHERE = {"change_ahead", "visit_overdue"}
+# Names of drugs that nobody types: codes of the ATC classification. The core knows them all the same.
+_ATC = re.compile(r"[A-Z]\d\d[A-Z]{2}\d\d")
 # Reasons that the marks of an option already show.
 UNREMARKABLE = {"can be given", "the proposal", "going on as now", "asked for"}
 RANGES: Mapping[str, quantities.Quantity] = {
@@ -121,6 +127,10 @@ class Shown:
     kind: str
     summary: str
     next_level: NextShown | None
+    precautions: tuple[str, ...]
+    ahead: tuple[AheadShown, ...]
+    response: ResponseShown | None
+    visits: tuple[VisitShown, ...]
     options: tuple[OptionShown, ...]
     choice: OptionShown | None
     choice_next: NextShown | None
@@ -189,6 +199,17 @@ def model_choices(reader: Reader) -> list[tuple[str, str]]:
     return [(one.id, reader.say(one.title)) for one in models if one.use == "dosing"]
 
 
+def drug_choices(t: Texts) -> list[tuple[str, str]]:
+    """Return the names of known drugs, those in the reader's script first, each with what else the drug is called."""
+    chinese = t.tag.startswith("zh")
+    found = []
+    for drug in load_interactions().drugs:
+        names = [name for name in drug.names if not _ATC.fullmatch(name)]
+        own = next((name for name in names if not name.isascii()), names[0]) if chinese else names[0]
+        found += [(name, own if name != own else "") for name in names]
+    return sorted(found, key=lambda one: (bool(one[1]), one[0].isascii() if chinese else not one[0].isascii()))
+
+
 def accepted_ranges(t: Texts) -> dict[str, str]:
     """Return the accepted range of each field with its unit, by the last part of its pointer."""
     return {name: _range(one.low, one.high, one.unit, t) for name, one in RANGES.items()}
@@ -220,7 +241,8 @@ def sampling_shown(form: Form, t: Texts) -> tuple[SamplingShown, ...]:
     # only its time matters here, and the value may still be missing
     drawn = [_noun(Level, {"time": row.get("time"), "level_ng_ml": 1.0}) for row in rows]
     found = iter(_sampled(form, [one for one in drawn if one is not None]) or ())
-    return tuple(_sampling(next(found, None) if level else None, t) for level in drawn)
+    sampled = [_sampling(next(found, None) if level else None, t) for level in drawn]
+    return tuple(_with_unit(one, row) for one, row in zip(sampled, rows, strict=True))
 
 
 def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Shown:
@@ -233,6 +255,10 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
         kind=answer.decision if answer.decision in ("hold", "none") else "advice",
         summary=reader.say(answer.summary),
         next_level=_next(answer.next_level, reader),
+        precautions=tuple(map(reader.say, answer.precautions)),
+        ahead=tuple(ahead_shown(one, reader) for one in answer.ahead),
+        response=response_shown(answer.response, reader) if answer.response else None,
+        visits=tuple(visit_shown(one, reader) for one in answer.follow_up),
         options=rows,
         choice=next((row for row in rows if row.chosen), None),
         choice_next=_next(chosen.next_level, reader) if chosen else None,
@@ -240,7 +266,7 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
         printed_findings=_printed_findings(answer),
         pictures=drawn(scene, reader.t),
         legend=tuple((LEGEND[name], words) for name, words in scene.legend(reader.t)),
-        entries=tuple(_entries(case, reader)),
+        entries=(*entries(case, reader), *surroundings(answer, reader)),
     )
 
 
@@ -311,6 +337,15 @@ def _sampling(one: Sampled | None, t: Texts) -> SamplingShown:
     return SamplingShown(t("sampling.not_trough", **values), "no")
 
 
+def _with_unit(one: SamplingShown, row: Mapping[str, Any]) -> SamplingShown:
+    """What is said of a level, with its value in ng/mL where it is in another unit: nothing is converted in silence."""
+    level = _noun(Level, {**row, "time": 0.0})
+    if level is None or level.field.endswith(USUAL_UNIT):
+        return one
+    words = f"{one.words} \N{MIDDLE DOT} {level_as_entered(level)} = {level.value_ng_ml:.4g} ng/mL"
+    return SamplingShown(words, one.trough)
+
+
 def _listed(answer: Recommendation) -> list[AnswerOption]:
     """The options, each regimen once: one that was asked for stands in the place of its like, with its own curve."""
     asked = {one.regimen: one for one in answer.options if one.asked}
@@ -376,65 +411,6 @@ def _printed_findings(answer: Recommendation) -> frozenset[int]:
     """Which findings the printed sheet holds: the first of each code, the gravest first, as many as fit."""
     first: dict[str, int] = {}
     for place, one in enumerate(answer.findings):
-        first.setdefault(one.code, place)
+        if one.code not in PRINTED_ELSEWHERE:
+            first.setdefault(one.code, place)
     return frozenset(list(first.values())[:PRINTED_FINDINGS])
-
-
-def _entries(case: Case, reader: Reader) -> Iterable[tuple[str, str]]:
-    """The entries in short, for the printed sheet."""
-    t = reader.t
-    yield t("print.patient"), ", ".join(_patient(case, t))
-    yield t("print.protocol"), case.protocol if isinstance(case.protocol, str) else case.protocol.id
-    if case.doses:
-        yield t("print.doses"), _some([_dose(one, t) for one in case.doses], t)
-    if case.levels:
-        yield t("print.levels"), _some([_level(one, t) for one in case.levels], t)
-    others = [_drug(one.name, one.start, one.stop) for one in case.comedications]
-    others += [_covariates(one, t) for one in case.covariates]
-    if others:
-        yield t("print.other"), _some(others, t)
-
-
-def _patient(case: Case, t: Texts) -> Iterable[str]:
-    one = case.patient
-    for name, quantity in quantities.NUMERIC_COVARIATES.items():
-        value = getattr(one, name)
-        if value is not None:
-            yield f"{t(f'patient.{name}')} {value:g} {t('patient.years') if name == 'age_years' else quantity.unit}"
-    if one.sex is not None:
-        yield t(f"patient.{one.sex}")
-    if one.cyp3a5_star1_carrier is not None:
-        yield f"{t('patient.cyp3a5_star1_carrier')}: {t('patient.yes' if one.cyp3a5_star1_carrier else 'patient.no')}"
-
-
-def _some(texts: list[str], t: Texts) -> str:
-    """The last entries; how many came before them is said."""
-    kept = texts[-PRINTED_ROWS:]
-    left = len(texts) - len(kept)
-    return "; ".join([*([t("print.more", count=left)] if left else []), *kept])
-
-
-def _dose(dose: Dose, t: Texts) -> str:
-    time = time_in_words(dose.time)
-    if dose.every_h is None:
-        return t("print.single", dose=f"{dose.dose_mg:g}", time=time)
-    return t("print.run", dose=f"{dose.dose_mg:g}", every=f"{dose.every_h:g}", count=dose.times, time=time)
-
-
-def _level(level: Level, t: Texts) -> str:
-    value = f"{'<' if level.censored else ''}{level.value_ng_ml:g}"
-    text = t("print.level", level=value, time=time_in_words(level.time))
-    return f"{text} ({level.assay})" if level.assay else text
-
-
-def _drug(name: str, start: Any, stop: Any) -> str:
-    return f"{name} ({time_in_words(start)}{' - ' + time_in_words(stop) if stop is not None else ' -'})"
-
-
-def _covariates(change: Any, t: Texts) -> str:
-    values = [
-        f"{t(f'patient.{name}')} {getattr(change, name):g} {quantity.unit}"
-        for name, quantity in quantities.NUMERIC_COVARIATES.items()
-        if getattr(change, name, None) is not None
-    ]
-    return t("print.changed", time=time_in_words(change.time), values=", ".join(values))

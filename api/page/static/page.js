@@ -60,7 +60,7 @@ form.addEventListener("click", (event) => {
   } else if (button.dataset.paste) {
     event.preventDefault();
     const area = form.querySelector(`[data-pasted="${button.dataset.paste}"]`);
-    fill(button.dataset.paste, area.value, firstBlank(button.dataset.paste), "time");
+    fill(button.dataset.paste, area.value, firstBlank(button.dataset.paste), "time", "");
     area.value = "";
     changed();
   }
@@ -78,8 +78,11 @@ function firstBlank(table) {
   return place < 0 ? rows.length : place;
 }
 
-/** Write lines of cells into the rows of a table, from one row and column on; a first line without digits is a head. */
-function fill(table, text, from, first) {
+/**
+ * Write lines of cells into the rows of a table, from one row and column on; a first line without digits is a head.
+ * Levels are all in one unit: that of the row they are pasted into, or the one that the place for pasting names.
+ */
+function fill(table, text, from, first, unit) {
   const lines = text.split(/\r?\n/).filter((line) => line.trim());
   if (lines.length && !/\d/.test(lines[0])) lines.shift();
   const columns = PASTED[table].slice(PASTED[table].indexOf(first));
@@ -92,6 +95,7 @@ function fill(table, text, from, first) {
     cells.forEach((cell, place) => {
       row.querySelector(`[name$="/${columns[place]}"]`).value = cell.trim();
     });
+    if (table === "levels" && columns.includes("level_ng_ml")) row.querySelector('[name$="/unit"]').value = unit;
   });
 }
 
@@ -101,7 +105,8 @@ form.addEventListener("paste", (event) => {
   const text = event.clipboardData?.getData("text/plain") ?? "";
   if (!row || !PASTED[row.dataset.row]?.includes(column(input)) || !/[\t\n]/.test(text.trim())) return;
   event.preventDefault();
-  fill(row.dataset.row, text, [...row.parentElement.children].indexOf(row), column(input));
+  const unit = row.querySelector('[name$="/unit"]')?.value;
+  fill(row.dataset.row, text, [...row.parentElement.children].indexOf(row), column(input), unit);
   changed();
 });
 

@@ -1,0 +1,343 @@
+"""Interactions: published ratios come back, one patient explains levels before, on and after a drug, and what is said.
+
+Oracles: the differential equations (tests/oracles/ode.py), a dense grid over the random effects with a likelihood of
+its own, and the published ratios typed in here. Times in h, doses in mg, levels in ng/mL, ratios without unit.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import tdm
+from tdm.estimate import concentrations_at, individual
+from tdm.likelihood import objective, objective_with_slopes
+from tdm.seeds import load_interactions
+from tests.bedside import Json, adult, answer, codes, findings, level, option, run
+from tests.oracles import ode
+
+# AUC ratio, its 90 % interval, Cmax ratio, as published (sources: seeds/interactions.toml).
+PUBLISHED: dict[str, tuple[float, tuple[float, float] | None, float | None]] = {
+    "ketoconazole": (10.9, None, 4.0),
+    "voriconazole": (11.0, (9.9, 12.6), 7.0),
+    "posaconazole": (9.0, None, 7.0),
+    "letermovir": (3.4, None, 2.8),
+    "isavuconazole": (2.0, None, None),
+    "diltiazem": (1.6, (1.35, 1.9), 1.43),
+    "micafungin": (1.21, None, None),
+    "grapefruit": (4.5, None, None),
+    "rifampicin": (0.18, (0.16, 0.21), 0.29),
+}
+WITHOUT_RATIO = [
+    *("fluconazole", "erythromycin", "ciclosporin", "cannabidiol", "nirmatrelvir-ritonavir", "oxcarbazepine"),
+    *("phenytoin", "carbamazepine", "phenobarbital", "rifabutin", "rifapentine", "st-johns-wort", "clarithromycin"),
+    *("itraconazole", "clotrimazole", "telithromycin", "verapamil", "nicardipine", "danazol", "cimetidine"),
+    *("bromocriptine", "metoclopramide", "protease-inhibitors", "wuzhi"),
+]
+WITHOUT_EFFECT = ["prednisone", "mycophenolate", "amlodipine", "esomeprazole", "tacrolimus"]
+Stretch = tuple[float, float, float, float]
+LONG_AGO = -4000.0
+each_drug = pytest.mark.parametrize("drug", sorted(PUBLISHED))
+
+
+def on(name: str, start: float = LONG_AGO, stop: float | None = None) -> Json:
+    return {"name": name, "start": start} | ({} if stop is None else {"stop": stop})
+
+
+def patient_on(*drugs: Json, **changes: Any) -> Json:
+    return adult(**{"doses": [run(2, 40)], "comedications": list(drugs), "now": 960.0, "levels": []} | changes)
+
+
+def typical(case: Json) -> tuple[float, float, float]:
+    """Apparent clearance (L/h), volume (L) and half-life (h) of the typical patient at `now`."""
+    one = answer(case).individual
+    return one.clearance_l_per_h.typical, one.volume_l.typical, one.half_life_h.typical
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def test_the_seed_file_has_every_published_row_and_no_other() -> None:
+    drugs = {drug.id: drug for drug in load_interactions().drugs}
+    assert set(drugs) == {*PUBLISHED, *WITHOUT_RATIO, *WITHOUT_EFFECT}
+    for name, (auc, interval, cmax) in PUBLISHED.items():
+        found = drugs[name]
+        assert found.auc is not None
+        assert found.auc.value == auc
+        assert (found.auc.low, found.auc.high) == (interval or (None, None))
+        assert (found.cmax.value if found.cmax else None) == cmax
+    for name in (*WITHOUT_RATIO, *WITHOUT_EFFECT):
+        assert drugs[name].auc is None
+        assert (drugs[name].effect == "none") == (name in WITHOUT_EFFECT)
+    assert all(drug.source and drug.grade and drug.handling for drug in drugs.values())
+
+
+def test_every_alias_is_one_drug() -> None:
+    known = load_interactions()
+    for drug in known.drugs:
+        for name in drug.names:
+            for written in (name, name.upper(), f" {name} ", name.replace(" ", "-")):
+                assert known.named(written) is drug, written
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("vorikonazol", "voriconazole"), ("rifampicine", "rifampicin"), ("letermovirr", "letermovir")],
+)
+def test_an_unknown_name_is_ignored_with_near_misses(written: str, meant: str) -> None:
+    case = patient_on(on(written))
+    assert meant in findings(case)["comedication_not_modelled"].message
+    assert "/comedications/0" in [one.pointer for one in answer(case).basis.ignored]
+    assert answer(case).proposal == answer(patient_on()).proposal
+
+
+# --- steady state -----------------------------------------------------------------------------------------------------
+
+
+@each_drug
+def test_the_auc_ratio_comes_back_at_steady_state(drug: str) -> None:
+    auc, _, cmax = PUBLISHED[drug]
+    clearance, volume, half_life = typical(patient_on())
+    clearance_on, volume_on, half_life_on = typical(patient_on(on(drug)))
+    assert clearance / clearance_on == pytest.approx(auc, rel=1e-5)
+    assert volume / volume_on == pytest.approx(cmax or auc, rel=1e-5)
+    assert half_life_on / half_life == pytest.approx(auc / cmax if cmax else 1.0, rel=1e-5)
+
+
+@each_drug
+def test_the_mean_level_at_steady_state_rises_by_the_auc_ratio(drug: str) -> None:
+    def mean_level(case: Json) -> float:
+        estimate = tdm.estimate(tdm.read_case(case))
+        times = 3960.0 + np.linspace(0.001, 24.0, 4001)
+        values = concentrations_at(estimate, np.zeros_like(estimate.modes.eta), times - LONG_AGO)[0]
+        return float(np.trapezoid(values, times) / 24.0)
+
+    doses = [run(1, 360, start=LONG_AGO + 1.0)]
+    on_it = patient_on(on(drug), doses=doses, now=4600.0)
+    off_it = patient_on(on("prednisone"), doses=doses, now=4600.0)
+    assert mean_level(on_it) / mean_level(off_it) == pytest.approx(PUBLISHED[drug][0], rel=2e-3)
+
+
+def test_a_drug_that_is_a_covariate_of_the_model_is_not_applied_twice() -> None:
+    case = adult(
+        patient={"weight_kg": 50.0, "age_years": 12.0},
+        protocol="itp-2024-child",
+        model="chen-2021",
+        doses=[run(2, 40)],
+        now=960.0,
+        comedications=[on("oxcarbazepine")],
+    )
+    plain = adult(**{**case, "comedications": []})
+    assert typical(case)[0] / typical(plain)[0] == pytest.approx(1.16, rel=1e-5)
+    assert not {code for code in codes(case) if code.startswith("drug_")}
+
+
+@pytest.mark.parametrize("drug", ["clarithromycin", "phenytoin", "fluconazole"])
+def test_a_drug_without_a_ratio_widens_the_answer_and_does_not_move_it(drug: str) -> None:
+    without, with_it = (option(patient_on(*drugs), [2.0]) for drugs in ((), (on(drug),)))
+    assert with_it.trough_ng_ml.median == pytest.approx(without.trough_ng_ml.median, rel=0.01)
+    ratio = [math.log(one.trough_ng_ml.p95 / one.trough_ng_ml.p05) / 3.29 for one in (without, with_it)]
+    assert ratio[1] == pytest.approx(math.hypot(ratio[0], 0.6), rel=0.03)
+    assert "drug_without_ratio" in codes(patient_on(on(drug)))
+
+
+@pytest.mark.parametrize("drug", WITHOUT_EFFECT)
+def test_a_drug_without_an_effect_changes_nothing(drug: str) -> None:
+    assert answer(patient_on(on(drug))).options == answer(patient_on()).options
+
+
+# --- in time ----------------------------------------------------------------------------------------------------------
+
+
+def induced(hours: float, start: float, stop: float) -> float:
+    """The part of full induction: half of what is left to go comes every 84 h, and goes as fast."""
+    if hours <= start:
+        return 0.0
+    reached = 1.0 - 0.5 ** ((min(hours, stop) - start) / 84.0)
+    return float(reached if hours <= stop else reached * 0.5 ** ((hours - stop) / 84.0))
+
+
+def pieces_by_hand(drug: str, start: float, stop: float, cl: float, v: float) -> list[Stretch]:
+    """(start h, CL L/h, V L, part) for each stretch of time in which the drug's effect is one number."""
+    if drug != "rifampicin":
+        return [(-math.inf, cl, v, 0.0), (start, cl, v, 1.0), (stop, cl, v, 0.0)]
+    waits = [-84.0 * math.log2(1.0 - number / 8.0) for number in range(8)]
+    steps = sorted([start + wait for wait in waits] + [stop + wait for wait in waits])
+    parts = [0.0] + [induced(0.5 * (a + b), start, stop) for a, b in pairwise(steps)] + [0.0]
+    auc, _, cmax = PUBLISHED[drug]
+    assert cmax is not None
+    return [(time, cl * (cmax / auc) ** part, v, part) for time, part in zip([-math.inf, *steps], parts, strict=True)]
+
+
+@pytest.mark.parametrize(("drug", "start", "stop"), [("voriconazole", 250.0, 500.0), ("rifampicin", 200.0, 700.0)])
+def test_levels_before_on_and_after_a_drug_are_those_of_the_differential_equations(
+    drug: str, start: float, stop: float
+) -> None:
+    times = [100.0, 249.0, 260.0, 310.5, 499.0, 505.0, 600.0, 750.0, 950.0]
+    case = patient_on(on(drug, start, stop), levels=[level(time, 8.0) for time in (100.0, 480.0, 900.0)])
+    estimate = tdm.estimate(tdm.read_case(case))
+    eta = np.array([[0.2, -0.3, 0.15]])
+    auc, _, cmax = PUBLISHED[drug]
+    assert cmax is not None
+    cl, v = 7.09 * math.exp(0.2), 496.0 * math.exp(-0.3)
+    stretches = pieces_by_hand(drug, start, stop, cl, v)
+    if drug != "rifampicin":
+        stretches = [(time, own * (cmax / auc) ** part, volume, part) for time, own, volume, part in stretches]
+
+    def part_at(hours: float) -> float:
+        return next(part for time, _, _, part in reversed(stretches) if time <= hours)
+
+    doses = [(hours, 2.0 * (cmax * math.exp(0.15)) ** part_at(hours)) for hours in np.arange(0.0, 960.0, 24.0).tolist()]
+    pieces = [(time, own, volume, 0.75) for time, own, volume, _ in stretches]
+    expected = [ode.concentration(doses, pieces, hours) for hours in times]
+    assert concentrations_at(estimate, eta, np.array(times))[0] == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("drug", ["voriconazole", "rifampicin", "clarithromycin"])
+def test_the_gradient_is_that_of_the_objective(drug: str) -> None:
+    case = patient_on(
+        on(drug, 250.0, 500.0), on("diltiazem", 300.0), levels=[level(time, 8.0) for time in (240.0, 480.0, 900.0)]
+    )
+    cohort = tdm.estimate(tdm.read_case(case)).cohort
+    eta = np.array([[0.3, -0.2, 0.4, -0.1]])
+    _, gradient, _ = objective_with_slopes(cohort, eta)
+    for place in range(4):
+        step = np.zeros_like(eta)
+        step[0, place] = 1e-5
+        numeric = (objective(cohort, eta + step) - objective(cohort, eta - step)) / 2e-5
+        assert gradient[0, place] == pytest.approx(numeric[0], rel=1e-6, abs=1e-6)
+
+
+def test_the_posterior_is_that_of_a_dense_grid() -> None:
+    """mao-2024 by hand: CL 7.09 (SD 0.324), V 496 (SD 0.427), residual 18.2 %; voriconazole's SD from its interval."""
+    case = patient_on(
+        on("voriconazole", 480.0), levels=[level(480.0, 9.0), level(720.0, 60.0)], now=720.0, doses=[run(2, 30)]
+    )
+    estimate = tdm.estimate(tdm.read_case(case))
+    model, sd_f = estimate.model, math.log(12.6 / 9.9) / (2 * 1.6448536269514722)
+    omega = np.zeros((3, 3))
+    omega[:2, :2] = np.array(model.omega.covariance)
+    omega[2, 2] = sd_f**2
+    axes = [np.linspace(-5.0, 5.0, 61) * math.sqrt(omega[i, i]) for i in range(3)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    cl, v, ka = 7.09 * np.exp(grid[:, 0]), 496.0 * np.exp(grid[:, 1]), 0.75
+    f, k_on = 7.0 * np.exp(grid[:, 2]), cl * 7.0 / 11.0 / v
+    k = cl / v
+
+    def left(elapsed: float, rate: Any) -> Any:
+        return ka / (ka - rate) * (np.exp(-rate * elapsed) - np.exp(-ka * elapsed))
+
+    before = sum(2.0 * left(480.0 - 24.0 * number, k) for number in range(20))
+    depot = sum(2.0 * np.exp(-ka * (480.0 - 24.0 * number)) for number in range(20))
+    later = sum(2.0 * f * left(240.0 - 24.0 * number, k_on) for number in range(10))
+    after = before * np.exp(-k_on * 240.0) + depot * left(240.0, k_on) + later
+    predictions = 1000.0 * np.stack([before, after]) / v
+    sd = model.residual.proportional * predictions  # type: ignore[union-attr]
+    log_density = norm.logpdf(np.array([[9.0], [60.0]]), predictions, sd).sum(axis=0)
+    log_density += -0.5 * np.einsum("ni,ij,nj->n", grid, np.linalg.inv(omega), grid)
+    weight = np.exp(log_density - log_density.max())
+    weight /= weight.sum()
+    for place in range(3):
+        mean = float(weight @ grid[:, place])
+        spread = math.sqrt(float(weight @ (grid[:, place] - mean) ** 2))
+        draws, own = estimate.draws.eta[:, place], estimate.draws.weight
+        own_mean = float(own @ draws)
+        assert own_mean == pytest.approx(mean, abs=0.01 * math.sqrt(omega[place, place]))
+        assert math.sqrt(float(own @ (draws - own_mean) ** 2)) == pytest.approx(spread, rel=0.01)
+
+
+def test_a_level_on_the_drug_teaches_the_ratio_of_this_patient() -> None:
+    for measured, sign in ((40.0, -1), (160.0, 1)):
+        case = patient_on(
+            on("isavuconazole", 480.0), levels=[level(480.0, 40.0 / 4.4), level(720.0, measured / 4.4)], now=720.0
+        )
+        eta = answer(case).fits[0].eta["f_isavuconazole"]
+        assert sign * eta > 0.1
+        assert individual(tdm.estimate(tdm.read_case(case)), np.zeros((1, 3))).f[0] == pytest.approx(2.0)
+
+
+# --- what is decided --------------------------------------------------------------------------------------------------
+
+BEFORE: Json = {"levels": [level(720.0, 7.5)], "doses": [run(2, 31)], "now": 720.0}
+
+
+def test_a_drug_that_starts_tomorrow_is_what_the_proposal_is_for() -> None:
+    found = answer(patient_on(on("voriconazole", 745.0), **BEFORE))
+    assert found.decision == "decrease"
+    assert found.proposal is not None
+    assert found.proposal.daily_dose_mg <= 0.3
+    assert found.proposal.start_at == 768.0, "the first dose that is due after the start"
+    assert found.current is not None
+    assert found.current.probability is not None
+    assert found.current.probability.above > 0.99
+    assert found.summary.startswith("Voriconazole is contraindicated with sirolimus.")
+    assert found.next_level is not None
+    assert 745.0 + 72.0 <= float(found.next_level.from_) <= float(found.next_level.to) <= 745.0 + 120.0  # type: ignore[arg-type]
+
+
+def test_a_start_in_a_month_is_an_outlook_and_not_the_proposal() -> None:
+    found = answer(patient_on(on("voriconazole", 1400.0), **BEFORE))
+    assert found.decision == "keep"
+    (ahead,) = found.ahead
+    assert ahead.time == 1400.0
+    assert ahead.unchanged.probability is not None
+    assert ahead.unchanged.probability.above > 0.99
+    assert ahead.then is not None
+    assert ahead.then.daily_dose_mg <= 0.3
+
+
+def test_a_planned_stop_is_answered_as_what_comes_after() -> None:
+    taken = {"doses": [run(2, 15), run(0.5, 8, start=360.0, every_h=48.0)], "levels": [level(720.0, 12.0)]}
+    found = answer(patient_on(on("voriconazole", 355.0, 1000.0), **{**BEFORE, **taken}))
+    (ahead,) = found.ahead
+    assert ahead.time == 1000.0
+    assert ahead.then is not None
+    assert found.proposal is not None
+    assert ahead.then.daily_dose_mg > 4.0 * found.proposal.daily_dose_mg
+    assert "change_ahead" in {one.code for one in found.findings}
+
+
+def test_after_a_stop_the_level_is_measured_soon_and_then_weekly() -> None:
+    def first(stop: float) -> float:
+        found = answer(patient_on(on("letermovir", 100.0, stop), **BEFORE))
+        assert found.next_level is not None
+        return float(found.next_level.from_)  # type: ignore[arg-type]
+
+    assert 700.0 + 72.0 <= first(700.0) <= 700.0 + 120.0
+    assert first(720.0 - 14.0 * 24.0) - 720.0 == pytest.approx(7.0 * 24.0, abs=24.0)
+
+
+def test_sparse_doses_and_the_solution_are_compared_where_little_is_needed() -> None:
+    much, little = answer(patient_on(**BEFORE)), answer(patient_on(on("voriconazole", 721.0), **BEFORE))
+    assert not any(one.regimen.every_h > 48.0 or "solution" in one.reason for one in much.options)
+    assert any(one.regimen.every_h > 48.0 for one in little.options)
+    assert any("solution" in one.reason for one in little.options)
+    given = answer(patient_on(on("voriconazole", 721.0), product={"strengths_mg": [0.5, 1, 2]}, **BEFORE))
+    assert not any("solution" in one.reason for one in given.options), "the product that was named is what there is"
+
+
+def test_the_label_proportion_does_not_apply_across_a_drug_change() -> None:
+    rule = answer(patient_on(on("diltiazem", 721.0), **BEFORE)).label_rule
+    assert rule.daily_dose_mg is None
+    assert rule.reason == "A drug that interacts was started or stopped after the last trough, or will be soon."
+
+
+def test_more_interacting_drugs_than_one_answer_holds_are_refused() -> None:
+    case = patient_on(*(on(name) for name in ("diltiazem", "letermovir", "verapamil", "danazol")))
+    with pytest.raises(tdm.Refused) as refused:
+        tdm.recommend(tdm.read_case(case))
+    assert [(one.code, one.pointer) for one in refused.value.problems] == [("too_many", "/comedications")]
+
+
+def test_an_increase_waits_for_the_induction_that_fades() -> None:
+    case = patient_on(on("rifampicin", 100.0, 600.0), **{**BEFORE, "levels": [level(720.0, 3.4)]})
+    found = answer(case)
+    limited = [one for one in found.options if "its induction settles" in one.reason]
+    assert limited
+    assert found.proposal is None or all(one.regimen != found.proposal.regimen for one in limited)
+    assert found.ahead[0].unchanged.trough_ng_ml.median > 1.2 * found.options[0].trough_ng_ml.median
