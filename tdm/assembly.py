@@ -126,10 +126,11 @@ def _summary(question: Question, decision: Decision, findings: tuple[Finding, ..
 
 def _advice(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
     if decision.hold is not None:
-        reason = next(one.message for one in findings if one.code in HOLDING)
+        reason = next(one for one in findings if one.code in HOLDING)
         if decision.held_by_event:
-            return say("Hold sirolimus. {reason} Call the treating physician before any further dose.", reason=reason)
-        return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=reason)
+            rule = reason.values["rule"]
+            return say("Hold sirolimus. {rule}. Call the treating physician before any further dose.", rule=rule)
+        return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=reason.message)
     if decision.proposal is None:
         blocking = [one.message for one in findings if one.severity == "blocking"]
         return sentences([say("No dose is advised."), *blocking])

@@ -28,7 +28,7 @@ from tdm.dosing import (
     regimen_changes,
 )
 from tdm.errors import Problem, Refused, refuse
-from tdm.interaction import Interaction, Interactions, Spell, adherence_of, interactions_of, spells_of
+from tdm.interaction import Interaction, Interactions, Spell, acting_between, adherence_of, interactions_of, spells_of
 from tdm.liver import LIVER_SD, liver_change
 from tdm.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
 from tdm.protocol import LabelRules
@@ -162,9 +162,11 @@ def read_history(case: Case, model: PopulationModel, label: LabelRules, known: I
     declared = declared_runs(case.doses, clock)
     now_h = _now(case, clock, declared)
     given, planned = given_until(declared, now_h)
-    interactions = (
-        *interactions_of(spells, modelled_comedications(model)),
-        *adherence_of(case, clock, now_h),
+    begin_h = min([now_h, *given.start_h.tolist()])
+    interactions = acting_between(
+        (*interactions_of(spells, modelled_comedications(model)), *adherence_of(case, clock, now_h)),
+        begin_h,
+        now_h + 24.0 * DAYS_FORESEEN,
     )
     declared = begun_by(declared, now_h)
     pieces, assumed, late = _covariate_pieces(case, model, clock, now_h)
@@ -304,13 +306,13 @@ def _with_interactions(
 
 
 def _decided_h(spells: tuple[Spell, ...], now_h: float) -> float:
-    """The time (h) that is decided for: `now`, or the last start of an interacting drug that is soon."""
+    """The time (h) that is decided for: `now`, or the first start of an interacting drug that is soon."""
     soon = [
         spell.start_h
         for spell in spells
         if spell.drug is not None and spell.drug.effect != "none" and now_h < spell.start_h <= now_h + 24.0 * DAYS_SOON
     ]
-    return max(soon, default=now_h)
+    return min(soon, default=now_h)
 
 
 def _piece_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePiece:

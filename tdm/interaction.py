@@ -220,20 +220,30 @@ def _spell(index: int, drug: Comedication, clock: Clock, known: Interactions) ->
 
 
 def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[Interaction, ...]:
-    """Return the drugs (no unit) that act on sirolimus, but for those that are covariates of the model already.
-
-    Raises `Refused` for more of them than one answer can hold.
-    """
+    """Return the drugs (no unit) that act on sirolimus, but for those that are covariates of the model already."""
     acting: dict[str, list[Spell]] = {}
     for spell in spells:
         if spell.drug is not None and spell.drug.effect != "none" and spell.drug.id not in modelled:
             acting.setdefault(spell.drug.id, []).append(spell)
+    drugs = {spell.drug.id: spell.drug for spell in spells if spell.drug is not None}
+    return tuple(_acting(drugs[drug_id], tuple(found)) for drug_id, found in acting.items())
+
+
+def acting_between(found: Sequence[Interaction], begin_h: float, end_h: float) -> tuple[Interaction, ...]:
+    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen.
+
+    Raises `Refused` for more of them than one answer can hold.
+    """
+    acting = tuple(
+        one
+        for one in found
+        if any(spell.stop_h + one.settling_h > begin_h and spell.start_h <= end_h for spell in one.spells)
+    )
     if len(acting) > MOST_INTERACTIONS:
         accepted = say("at most {bound} interacting drugs", bound=str(MOST_INTERACTIONS))
         sentence = say("More drugs of the case interact with sirolimus than one answer can hold.")
         raise refuse("too_many", "/comedications", sentence, accepted)
-    drugs = {spell.drug.id: spell.drug for spell in spells if spell.drug is not None}
-    return tuple(_acting(drugs[drug_id], tuple(found)) for drug_id, found in acting.items())
+    return acting
 
 
 def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:

@@ -18,7 +18,7 @@ import tdm
 from tdm.estimate import concentrations_at, individual
 from tdm.likelihood import objective, objective_with_slopes
 from tdm.seeds import load_interactions
-from tests.bedside import Json, adult, answer, codes, findings, level, option, run
+from tests.bedside import Json, adult, answer, codes, findings, level, option, run, site_model
 from tests.oracles import ode
 
 # AUC ratio, its 90 % interval, Cmax ratio, as published (sources: seeds/interactions.toml).
@@ -42,6 +42,7 @@ WITHOUT_RATIO = [
 WITHOUT_EFFECT = ["prednisone", "mycophenolate", "amlodipine", "esomeprazole", "tacrolimus"]
 Stretch = tuple[float, float, float, float]
 LONG_AGO = -4000.0
+EFFECTS = ("cl", "v", "ka")
 each_drug = pytest.mark.parametrize("drug", sorted(PUBLISHED))
 
 
@@ -341,3 +342,27 @@ def test_an_increase_waits_for_the_induction_that_fades() -> None:
     assert limited
     assert found.proposal is None or all(one.regimen != found.proposal.regimen for one in limited)
     assert found.ahead[0].unchanged.trough_ng_ml.median > 1.2 * found.options[0].trough_ng_ml.median
+
+
+def test_of_two_drugs_that_start_soon_the_first_is_what_the_proposal_is_for() -> None:
+    found = answer(patient_on(on("voriconazole", 745.0), on("letermovir", 860.0), **BEFORE))
+    assert found.proposal is not None
+    assert found.proposal.start_at == 768.0
+    assert [one.what for one in found.ahead] == ["letermovir starts"]
+
+
+def test_drugs_that_stopped_before_the_first_dose_leave_nothing_behind() -> None:
+    past = [on(name, -900.0, -800.0) for name in ("diltiazem", "letermovir", "verapamil", "danazol")]
+    assert answer(patient_on(*past, **BEFORE)).options == answer(patient_on(**BEFORE)).options
+
+
+def test_doses_that_were_only_prescribed_count_among_what_one_answer_can_hold() -> None:
+    """Three parameters, two drugs and adherence are six random effects, the most that are sampled."""
+    vague = {
+        **BEFORE,
+        "doses": [{**run(2, 31), "taken": "prescribed"}],
+        "model": site_model(sd=dict.fromkeys(EFFECTS, 0.3)),
+    }
+    assert len(answer(patient_on(on("diltiazem"), on("letermovir"), **vague)).fits[0].eta) == 6
+    with pytest.raises(tdm.Refused):
+        tdm.recommend(tdm.read_case(patient_on(on("diltiazem"), on("letermovir"), on("verapamil"), **vague)))
