@@ -153,6 +153,12 @@ def in_state(page: Page, state: str) -> None:
     page.wait_for_load_state()
 
 
+def post(page: Page, pressed: Locator) -> None:
+    """Press a button that sends the page, and wait for the page that comes back."""
+    with page.expect_event("load"):
+        pressed.click()
+
+
 def summary(page: Page) -> Locator:
     """Return the sentence that an answer begins with."""
     return page.locator("#result")
@@ -165,7 +171,7 @@ def load(page: Page, name: str) -> None:
 
 def get_answer(page: Page, state: str = "answer") -> None:
     """Ask for the answer and wait for it, or for another state."""
-    button(page, "answer").click()
+    post(page, button(page, "answer"))
     in_state(page, state)
 
 
@@ -236,9 +242,7 @@ def get_turned_away(page: Page) -> None:
     """Ask for the answer until the service is too busy to give one."""
     with crowd(page):
         for _ in range(10):
-            button(page, "answer").click()
-            expect(page.locator("body")).to_have_attribute("data-state", re.compile("busy|answer"), timeout=WAIT_MS)
-            page.wait_for_load_state()
+            post(page, button(page, "answer"))
             if page.locator("body").get_attribute("data-state") == "busy":
                 return
     raise AssertionError("the service is never busy")

@@ -33,6 +33,7 @@ from tests.browser import (
     load,
     load_and_answer,
     open_file,
+    post,
     printed,
     put,
     put_case,
@@ -327,7 +328,7 @@ def test_the_language_of_the_browser_picks_the_language_of_the_page(visitors: Vi
 
 
 def switch(page: Page, tag: str) -> None:
-    page.locator(f'button[value="lang:{tag}"]').click()
+    post(page, page.locator(f'button[value="lang:{tag}"]'))
     expect(page.locator("html")).to_have_attribute("lang", tag)
 
 
@@ -502,7 +503,7 @@ def test_a_level_below_a_limit_and_one_that_is_not_fitted_differ_by_shape_and_wo
 
 
 def choose(page: Page, option: str) -> None:
-    page.locator(f'[data-option="{option}"] button').click()
+    post(page, page.locator(f'[data-option="{option}"] button'))
     expect(page.locator("[data-choice]")).to_have_attribute("data-choice", option)
     in_state(page, "answer")
 
@@ -525,9 +526,9 @@ def test_another_option_is_looked_at_and_never_becomes_the_advice(visitors: Visi
     expect(row).to_contain_text(words(page)("actions.chosen"))
     assert line.get_attribute("points") != before
     expect(page.locator("#choice-heading")).to_be_focused()
-    choose_proposal = page.locator('[data-option="2/24"] button')
-    choose_proposal.click()
+    post(page, page.locator('[data-option="2/24"] button'))
     expect(page.locator("[data-choice]")).to_have_count(0)
+    in_state(page, "answer")
     assert line.get_attribute("points") == before
 
 
@@ -536,7 +537,7 @@ def test_a_regimen_of_ones_own_is_answered_and_marked_as_asked_for(visitors: Vis
     load_and_answer(page, SSCI)
     put(page, "/regimens/0/pattern_mg", "2, 1, 1")
     put(page, "/regimens/0/every_h", "24")
-    button(page, "answer_regimens").click()
+    post(page, button(page, "answer_regimens"))
     row = page.locator('[data-option="2 1 1/24"]')
     expect(row).to_contain_text(words(page)("options.asked"))
     expect(row.locator(".within")).to_contain_text("%")
@@ -712,7 +713,7 @@ def test_the_whole_job_is_done_without_scripts(visitors: Visitors, tag: str) -> 
     put_case(page, case)
     assert held(page)["/doses/0/dose_mg"] == "2"
     assert held(page)["/doses/2/count"] == "2"
-    page.locator('button[value="remove:doses:2"]').click()
+    post(page, page.locator('button[value="remove:doses:2"]'))
     expect(page.locator("[data-rows=doses] > li")).to_have_count(2)
     get_answer(page)
     expect(summary(page)).to_have_text(summary_of(SSCI, tag))

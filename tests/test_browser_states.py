@@ -29,6 +29,7 @@ from tests.browser import (
     load_and_answer,
     open_file,
     overflow,
+    post,
     put,
     put_case,
     small_targets,
@@ -74,8 +75,9 @@ def calculation(page: Page) -> None:
 
 def chosen(page: Page) -> None:
     answer(page)
-    page.locator('[data-option="1.5/24"] button').click()
+    post(page, page.locator('[data-option="1.5/24"] button'))
     expect(page.locator("[data-choice]")).to_be_visible()
+    in_state(page, "answer")
 
 
 def stale(page: Page) -> None:
@@ -90,8 +92,9 @@ def hold(page: Page) -> None:
 
 def chosen_under_hold(page: Page) -> None:
     load_and_answer(page, HOLD)
-    page.locator("[data-option] button").first.click()
+    post(page, page.locator("[data-option] button").first)
     expect(page.locator("[data-choice]")).to_be_visible()
+    in_state(page, "answer")
 
 
 def none(page: Page) -> None:

@@ -113,7 +113,7 @@ def blocks(text: str) -> list[str]:
 def test_the_first_two_blocks_of_the_readme_are_the_two_commands_and_ci_calls_the_second() -> None:
     first, second = (block.strip() for block in blocks(README)[:2])
     assert first.endswith("tdm recommend examples/adult-ctd-low-trough.json")
-    assert second.endswith("python -m pytest -n 2 --dist loadfile")
+    assert second.endswith("python -m pytest -n 2 --dist worksteal")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert second in script.splitlines()
 
