@@ -8,19 +8,19 @@
 It supports a professional, who decides; it is no cleared medical device.
 """
 
-from tdm.answer import Recommendation
-from tdm.case import Case
-from tdm.errors import Problem, Refused
-from tdm.estimate import Estimate
-from tdm.findings import Finding
-from tdm.mode import NotConverged
-from tdm.model import PopulationModel
-from tdm.protocol import Protocol
-from tdm.reading import read_case
+from tdm.answer.answer import Recommendation
+from tdm.case.case import Case
+from tdm.case.reading import read_case
+from tdm.case.regimen import Regimen
+from tdm.inference.map_estimate import NotConverged
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.protocol import Protocol
+from tdm.knowledge.seeds import load_model, load_protocol, model_ids, protocol_ids
+from tdm.notation.refusal import Problem, Refused
+from tdm.patient.estimate import Estimate
+from tdm.patient.time_after_dose import Sampled, time_after_dose
 from tdm.recommendation import estimate, recommend
-from tdm.regimen import Regimen
-from tdm.sampling import Sampled, time_after_dose
-from tdm.seeds import load_model, load_protocol, model_ids, protocol_ids
+from tdm.review.findings import Finding
 
 __all__ = [
     "Case",

@@ -21,9 +21,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 import tdm
-from tdm.course import Runs, lay_out
-from tdm.likelihood import Cohort, ResidualError, Variability, predictions
-from tdm.mode import fit
+from tdm.inference.likelihood import Cohort, predictions
+from tdm.inference.map_estimate import fit
+from tdm.inference.random_effects import Variability
+from tdm.inference.residual_error import ResidualError
+from tdm.pk.event_table import Runs, lay_out
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "adult-ctd-low-trough.json"
 TYPICAL = np.log([7.09, 496.0, 0.75])

@@ -90,7 +90,7 @@ def client(port: int, connections: int, seconds: float) -> dict[str, Any]:
 
 def reference_ms() -> float:
     """Return the mean milliseconds of one recommendation in this process, from text to text."""
-    from api.recommendations import answer_bytes  # noqa: PLC0415, so that the client stays small
+    from tdm_api.recommendations import answer_bytes  # noqa: PLC0415, so that the client stays small
 
     body = EXAMPLE.read_bytes()
     answer_bytes(body)

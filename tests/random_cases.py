@@ -133,7 +133,7 @@ def _levels(draw: Random, runs: list[Json], days: int, child: bool) -> list[Json
     if not runs:
         return []
     clearance = TYPICAL_CL_L_PER_H * draw.lognormvariate(0.0, SPREAD_OF_LN_CL) * (0.6 if child else 1.0)
-    levels = []
+    levels: list[Json] = []
     for _ in range(draw.choice([0, 1, 1, 1, 2, 2, 3, 5])):
         run = draw.choice(runs)
         number = draw.randint(1, run.get("count", 2))

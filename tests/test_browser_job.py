@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tdm_api.language import language
 
 import tdm
-from api.language import language
+from tdm.notation.quantities import NUMERIC_COVARIATES
 from tdm.version import __version__
 from tests.browser import (
     EXAMPLES,
@@ -209,7 +210,7 @@ def test_the_protocols_window_and_source_are_shown_as_soon_as_it_is_chosen(visit
 def test_each_covariate_has_its_accepted_range_with_unit_beside_it(visitors: Visitors) -> None:
     page = visitors.page()
     page.goto("/")
-    for name, quantity in tdm.quantities.NUMERIC_COVARIATES.items():
+    for name, quantity in NUMERIC_COVARIATES.items():
         field = box(page, f"/patient/{name}")
         names = (field.get_attribute("aria-describedby") or "").split()
         hint = " ".join(page.locator(f"#{one}").inner_text() for one in names)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom, kstest
 
 import tdm
-from tdm.estimate import Estimate
-from tdm.kinetics import steady_state_troughs
+from tdm.patient.estimate import Estimate
+from tdm.pk.one_compartment import steady_state_troughs
 
 Floats = NDArray[np.float64]
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tdm
-from tdm.clock import Clock, kind_of, read_time, write_time
+from tdm.notation.clock import Clock, kind_of, read_time, write_time
 
 PATIENT = {"weight_kg": 58, "age_years": 41, "hematocrit_percent": 38}
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
+from tdm_api.app import create_app
+from tdm_api.batch_text import split_cases
+from tdm_api.examples import example_ids, load_example
+from tdm_api.openapi import OPERATIONS, document
+from tdm_api.problems import MEDIA_TYPE, ProblemDocument
+from tdm_api.unechoed import WITHOUT_VALUE
 
 import tdm
-from api.app import create_app
-from api.batch_text import split_cases
-from api.examples import example_ids, load_example
-from api.openapi import OPERATIONS, document
-from api.problems import MEDIA_TYPE, ProblemDocument
-from api.unechoed import WITHOUT_VALUE
 
 JSON = {"Content-Type": "application/json"}
 ONE, BATCH = "/v1/recommendations", "/v1/recommendations:batch"
@@ -347,7 +347,7 @@ def test_no_number_and_no_date_of_the_input_comes_back(client: TestClient, examp
 
 def test_a_sentence_without_its_value_is_still_that_of_the_core() -> None:
     """A template that the core no longer has would be replaced in vain."""
-    core = "".join(path.read_text(encoding="utf-8") for path in Path(tdm.__file__).parent.glob("*.py"))
+    core = "".join(path.read_text(encoding="utf-8") for path in Path(tdm.__file__).parent.rglob("*.py"))
     for template in WITHOUT_VALUE:
         assert f'"{template}"' in core, template
 

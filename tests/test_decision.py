@@ -22,10 +22,10 @@ import pytest
 from scipy.stats import norm
 
 import tdm
-from tdm.candidates import candidates
-from tdm.case import Product
-from tdm.decision import Offered, rank
-from tdm.option import Chance, Option
+from tdm.case.entries import Product
+from tdm.decision.candidates import candidates
+from tdm.decision.forecast import Chance, Option
+from tdm.decision.ranking import Offered, rank
 from tests.bedside import (
     Body,
     Floats,

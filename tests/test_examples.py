@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import tdm
-from tdm.answer import AnswerOption
-from tdm.text import answer_in_words
+from tdm.answer.answer import AnswerOption
+from tdm.answer.report import answer_in_words
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 README = (EXAMPLES / "README.md").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ import pytest
 from scipy.stats import chi2
 
 import tdm
-from tdm.findings import CATALOGUE, ORDER
+from tdm.review.findings import CATALOGUE, ORDER
 from tests.bedside import (
     Body,
     Floats,

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import tdm
-from tdm.case import Dose, Level
-from tdm.history import read_history
-from tdm.recommendation import sources_of
+from tdm.case.entries import Dose, Level
+from tdm.patient.history import read_history
+from tdm.sources import sources_of
 from tests.bedside import (
     Json,
     Piece,

@@ -15,9 +15,9 @@ import pytest
 from scipy.stats import norm
 
 import tdm
-from tdm.estimate import concentrations_at, individual
-from tdm.likelihood import objective, objective_with_slopes
-from tdm.seeds import load_interactions
+from tdm.inference.likelihood import objective, objective_with_slopes
+from tdm.knowledge.seeds import load_interactions
+from tdm.patient.estimate import concentrations_at, individual
 from tests.bedside import Json, adult, answer, codes, findings, level, option, run, site_model
 from tests.oracles import ode
 

@@ -15,8 +15,8 @@ import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
-from tdm.course import SAME_INSTANT_H, Course, Runs, lay_out, of_patients, tiled
-from tdm.kinetics import (
+from tdm.pk.event_table import SAME_INSTANT_H, Course, Runs, lay_out, of_patients, tiled
+from tdm.pk.one_compartment import (
     absorption_sums,
     amounts,
     central_with_slopes,
@@ -24,7 +24,7 @@ from tdm.kinetics import (
     steady_state,
     steady_state_troughs,
 )
-from tdm.series import Series, absorbed, newest_apart
+from tdm.pk.superposition import Series, absorbed, newest_apart
 from tests.oracles import exact, ode
 
 Floats = NDArray[np.float64]
@@ -364,7 +364,7 @@ def test_concentrations_of_runs() -> None:
 
 
 def test_sums_over_doses() -> None:
-    """5,000 points by `tdm.series`: 1e-9 to 10,000 h after the last of 1 to 1e6 or endless doses, any interval.
+    """5,000 points by `superposition`: 1e-9 to 10,000 h after the last of 1 to 1e6 or endless doses, any interval.
 
     Expected: the closed form in 90 digits.
     """

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from tdm_api.language import CHINESE, ENGLISH, TAGS, Language, language, negotiated
 
 import tdm
-from api.language import CHINESE, ENGLISH, TAGS, Language, language, negotiated
-from tdm import assembly, clock, errors, model, quantities, seeds, tolerance
-from tdm.findings import CATALOGUE
-from tdm.said import Listed, Said, say
+from tdm.answer import compose, summary
+from tdm.decision import safety_rules
+from tdm.knowledge import model, seeds
+from tdm.notation import clock, quantities, refusal
+from tdm.notation.sentence import Listed, Said, say
+from tdm.review.findings import CATALOGUE
 from tests.bedside import answer
 from tests.test_bad_input import EVERY as BAD
 from tests.test_findings import TABLE
@@ -28,7 +31,7 @@ EACH = pytest.mark.parametrize("spoken", LANGUAGES, ids=lambda one: one.tag)
 
 def literal_templates() -> Iterator[str]:
     """Every template that stands as a literal in a call of `say`, or as one branch of it."""
-    for path in (ROOT / "tdm").glob("*.py"):
+    for path in (ROOT / "tdm").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
                 texts = (one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant))
@@ -42,7 +45,7 @@ def quantities_of_the_core() -> list[quantities.Quantity]:
 def seed_texts() -> Iterator[str]:
     """The texts of the seeds that stand in sentences: reasons, borrowed diseases, other readings."""
     yield from (drug.handling for drug in seeds.load_interactions().drugs)
-    yield from (seeds.load_label().texts[name] for name in assembly.PRECAUTIONS)
+    yield from (seeds.load_label().texts[name] for name in compose.PRECAUTIONS)
     defaults = seeds.load_defaults()
     yield defaults.youngest_reason
     yield from (row.reason for row in defaults.rows)
@@ -58,11 +61,11 @@ def templates() -> set[str]:
     """Everything that the core can say, but for the values that are data."""
     found = set(literal_templates()) | set(seed_texts())
     found |= {text for entry in CATALOGUE.values() for text in (entry.message, entry.action, entry.source)}
-    found |= set(assembly.ADVICE.values()) | {sentence for _, sentence in errors._SENTENCES.values()}
-    found |= set(errors._BOUNDS.values()) | set(clock.KIND_IN_WORDS.values()) | set(model.WORDS.values())
+    found |= set(summary.ADVICE.values()) | {sentence for _, sentence in refusal._SENTENCES.values()}
+    found |= set(refusal._BOUNDS.values()) | set(clock.KIND_IN_WORDS.values()) | set(model.WORDS.values())
     for one in quantities_of_the_core():
         found |= {text for text in (one.words, one.noun, one.below, one.beyond) if text}
-    found |= {rule.sentence for rule in tolerance.RULES}
+    found |= {rule.sentence for rule in safety_rules.RULES}
     return found
 
 
@@ -88,7 +91,7 @@ def test_every_sentence_has_a_translation_with_the_same_gaps(spoken: Language) -
 
 @EACH
 def test_no_translation_is_left_over(spoken: Language) -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tdm").glob("*.py"))
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tdm").rglob("*.py"))
     known = templates()
     for template in spoken.templates:
         assert template in known or f'"{template}"' in source, template

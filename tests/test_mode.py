@@ -19,14 +19,16 @@ import pytest
 from numpy.typing import NDArray
 
 import tdm
-from tdm import mode
-from tdm.course import Runs, lay_out
-from tdm.estimate import cohort_of
-from tdm.history import read_history
-from tdm.likelihood import Cohort, ResidualError, Variability, objective, objective_with_slopes, predictions
-from tdm.mode import Modes, NotConverged, fit
-from tdm.model import PopulationModel
-from tdm.seeds import load_interactions, load_label
+from tdm.inference import map_estimate as mode
+from tdm.inference.likelihood import Cohort, objective, objective_with_slopes, predictions
+from tdm.inference.map_estimate import Modes, NotConverged, fit
+from tdm.inference.random_effects import Variability
+from tdm.inference.residual_error import ResidualError
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.seeds import load_interactions, load_label
+from tdm.patient.estimate import cohort_of
+from tdm.patient.history import read_history
+from tdm.pk.event_table import Runs, lay_out
 from tests.oracles import cases, plain
 
 Floats = NDArray[np.float64]

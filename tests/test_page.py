@@ -13,17 +13,17 @@ from xml.etree import ElementTree
 
 import pytest
 from starlette.testclient import TestClient
+from tdm_api.app import create_app
+from tdm_api.capacity import Busy
+from tdm_api.examples import example_ids, load_example
+from tdm_api.language import language
+from tdm_api.page.axis import round_above, time_ticks, value_ticks
+from tdm_api.page.form import TABLES, Form, anchor_of, anchors, choice_of, form_from, form_of, pasted_rows, with_choice
+from tdm_api.page.picture import drawn
+from tdm_api.page.scene import Scene
+from tdm_api.page.texts import NAMES, Reader, texts
 
 import tdm
-from api.app import create_app
-from api.capacity import Busy
-from api.examples import example_ids, load_example
-from api.language import language
-from api.page.axis import round_above, time_ticks, value_ticks
-from api.page.form import TABLES, Form, anchor_of, anchors, choice_of, form_from, form_of, pasted_rows, with_choice
-from api.page.picture import drawn
-from api.page.scene import Scene
-from api.page.texts import NAMES, Reader, texts
 from tdm import read_case
 
 EXAMPLES = example_ids()
@@ -487,7 +487,7 @@ def test_what_was_typed_is_never_markup(client: TestClient) -> None:
 
 
 def test_the_static_files_fetch_nothing_from_elsewhere() -> None:
-    folder = Path(__file__).resolve().parent.parent / "api" / "page" / "static"
+    folder = Path(__file__).resolve().parent.parent / "api" / "tdm_api" / "page" / "static"
     for name in ("page.css", "page.js"):
         assert not re.search(r"https?:|@import|url\(", (folder / name).read_text(encoding="utf-8"))
     assert set(TABLES) <= set(tdm.Case.model_fields)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 import tdm
-from tdm.kinetics import steady_state_troughs
-from tdm.option import Troughs
-from tdm.posterior import Draws, quantiles, sample
-from tdm.protocol import Window
-from tdm.regimen import Regimen
+from tdm.case.regimen import Regimen
+from tdm.decision.forecast import Troughs
+from tdm.inference.importance_sampling import Draws, quantiles, sample
+from tdm.knowledge.protocol import Window
+from tdm.pk.one_compartment import steady_state_troughs
 from tests.oracles import cases, grid
 
 Floats = NDArray[np.float64]

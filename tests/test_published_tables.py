@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tdm.kinetics import steady_state_troughs
-from tdm.model import PopulationModel
-from tdm.seeds import load_model
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.seeds import load_model
+from tdm.pk.one_compartment import steady_state_troughs
 
 Floats = NDArray[np.float64]
 

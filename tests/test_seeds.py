@@ -15,12 +15,9 @@ from typing import NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from tdm.citation import Citation, Sourced
-from tdm.errors import Refused
-from tdm.model import FactorEffect, PopulationModel, PowerEffect, Residual
-from tdm.protocol import Protocol
-from tdm.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
-from tdm.seeds import (
+from tdm.knowledge.model import FactorEffect, PopulationModel, PowerEffect, Residual
+from tdm.knowledge.protocol import Protocol
+from tdm.knowledge.seeds import (
     load_defaults,
     load_label,
     load_model,
@@ -30,6 +27,9 @@ from tdm.seeds import (
     protocol_from_toml,
     protocol_ids,
 )
+from tdm.notation.citation import Citation, Sourced
+from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES
+from tdm.notation.refusal import Refused
 
 SEEDS = Path(__file__).resolve().parents[1] / "seeds"
 README = (SEEDS / "README.md").read_text(encoding="utf-8")

@@ -23,17 +23,17 @@ import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
+from tdm_api import bodies, capacity, keys, recommendations, workload
+from tdm_api.app import create_app
+from tdm_api.capacity import LONGEST_WAIT_S, MOST_BATCHES, MOST_WAITING, Busy, Capacity
+from tdm_api.examples import example_ids, load_example
+from tdm_api.headers import SECURITY_HEADERS
+from tdm_api.problems import MEDIA_TYPE, ProblemDocument, Rejected
+from tdm_api.settings import Settings, SettingsError, settings_from, variable
 
 import tdm
-from api import bodies, capacity, keys, recommendations, workload
-from api.app import create_app
-from api.capacity import LONGEST_WAIT_S, MOST_BATCHES, MOST_WAITING, Busy, Capacity
-from api.examples import example_ids, load_example
-from api.headers import SECURITY_HEADERS
-from api.problems import MEDIA_TYPE, ProblemDocument, Rejected
-from api.settings import Settings, SettingsError, settings_from, variable
 from tdm.cli import main
-from tdm.strict_text import MOST_BYTES
+from tdm.notation.strict_text import MOST_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 JSON = {"Content-Type": "application/json"}
@@ -414,7 +414,7 @@ def test_every_hash_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch
         compared.append(known)
         return given == known
 
-    monkeypatch.setattr("api.keys.hmac.compare_digest", spy)
+    monkeypatch.setattr("tdm_api.keys.hmac.compare_digest", spy)
     assert keys.is_known(KEY, KEYED.api_key_hashes)
     assert compared == list(KEYED.api_key_hashes)
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import tdm
-from tdm.case import PlateletsCount
-from tdm.clock import Clock
-from tdm.follow_up import months_after
-from tdm.response import classified, response_of
-from tdm.tolerance import RULES
+from tdm.case.entries import PlateletsCount
+from tdm.decision.safety_rules import RULES
+from tdm.notation.clock import Clock
+from tdm.patient.follow_up import months_after
+from tdm.patient.platelet_response import classified, response_of
 from tests.bedside import Json, adult, answer, censored, child, codes, findings, level, option, run
 
 KEPT: Json = {"doses": [run(2, 10)], "levels": [level(240.0, 8.0)]}

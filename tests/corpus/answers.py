@@ -34,7 +34,8 @@ def answer_to(case: Json) -> Json:
         return {"refused": [problem.model_dump(mode="json", exclude_none=True) for problem in refused.problems]}
     except Exception as error:  # a crash is an answer that the corpus has to show
         return {"crashed": type(error).__name__}
-    return _kept(whole)
+    kept: Json = _kept(whole)
+    return kept
 
 
 def _kept(value: Any, name: str = "") -> Any:

@@ -1,0 +1,1 @@
+"""The answer: its nouns, its sentences, its provenance and its text."""

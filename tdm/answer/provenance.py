@@ -1,0 +1,171 @@
+"""What an answer rests on: sources with their grades, what was assumed and ignored, equations, versions, identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pydantic
+import scipy
+
+from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
+from tdm.case.case import Case
+from tdm.case.entries import TABLETS
+from tdm.decision.situation import Question
+from tdm.notation.citation import Citation
+from tdm.notation.formatting import when
+from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
+from tdm.notation.sentence import Said, listed, say
+from tdm.patient.covariates import modelled_comedications
+from tdm.version import __version__
+
+DISCLAIMER = say(
+    "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
+    "behind it were read at second hand."
+)
+VERSIONS = {"tdm": __version__, "numpy": np.__version__, "scipy": scipy.__version__, "pydantic": pydantic.VERSION}
+
+
+def basis_of(case: Case, question: Question, why_model: str | None) -> Basis:
+    """Return what an answer rests on (each number as text with its unit): sources, assumptions, versions, identity."""
+    estimate = question.estimate
+    model, protocol, draws = estimate.model, question.protocol, estimate.draws
+    return Basis(
+        models=(_source(model.id, model.title, model.citation),),
+        protocol=_source(protocol.id, protocol.title, protocol.citation),
+        window=_window_source(case, question),
+        assumed=tuple(_assumed(case, question, why_model)),
+        ignored=tuple(_ignored(case, question)),
+        equations=(
+            *(Said(equation) for equation in model.equations()),
+            say("concentration = 1000 * central amount / v  [ng/mL]"),
+            _residual_in_words(question),
+        ),
+        ambiguities=tuple(f"{one.id}: {one.text.strip()}" for one in model.ambiguities),
+        numerics=Numerics(
+            draws=len(draws.weight),
+            effective_sample_size=draws.effective,
+            probability_error=draws.probability_error,
+            certified=draws.certified,
+        ),
+        versions=VERSIONS,
+        case_id=case_id(case, question),
+        disclaimer=DISCLAIMER,
+    )
+
+
+def case_id(case: Case, question: Question) -> str:
+    """Return the SHA-256 (hexadecimal, no unit) of canonical case, model, protocol, label, interactions and version."""
+    whole: dict[str, Any] = {
+        "case": case.model_dump(mode="json"),
+        "model": question.estimate.model.model_dump(mode="json"),
+        "protocol": question.protocol.model_dump(mode="json"),
+        "label": question.label.model_dump(mode="json"),
+        "interactions": [
+            spell.drug.model_dump(mode="json") for spell in question.estimate.history.spells if spell.drug is not None
+        ],
+        "version": __version__,
+    }
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _source(seed_id: str, title: str, citation: Citation | None) -> SourceAnswer:
+    if citation is None:
+        return SourceAnswer(
+            id=seed_id,
+            title=title,
+            reference="given in the case",
+            doi="",
+            grade="none",
+            verified_against="nothing",
+            oxford_level=None,
+        )
+    return SourceAnswer(
+        id=seed_id,
+        title=title,
+        reference=citation.reference,
+        doi=citation.doi,
+        grade=citation.grade,
+        verified_against=citation.verified_against,
+        oxford_level=citation.oxford_level,
+    )
+
+
+def _window_source(case: Case, question: Question) -> Said | None:
+    if question.window is None:
+        return None
+    origin = say("target of the case") if case.target else (question.window.source or question.protocol.id)
+    return say("{window} ({origin})", window=str(question.window), origin=origin)
+
+
+def _residual_in_words(question: Question) -> Said:
+    residual = question.estimate.model.residual
+    if residual.kind == "log-normal":
+        return say("residual error: log-normal, SD {sd}", sd=f"{residual.sd:g}")
+    parts: list[str] = []
+    if residual.kind != "additive":
+        parts.append(say("{percent} % of the prediction", percent=f"{100 * residual.proportional:g}"))
+    if residual.kind != "proportional":
+        parts.append(f"{residual.additive_ng_ml:g} ng/mL")
+    return say("residual error, SD: {parts}", parts=listed(parts, " and "))
+
+
+def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assumed]:
+    model, history = question.estimate.model, question.estimate.history
+    found = [
+        Assumed(
+            field=f"patient.{name}",
+            value=say("{value} {unit}", value=f"{value:g}", unit=NUMERIC_COVARIATES[name].unit),
+            why=say("not given; the population's median ({source})", source=model.assume[name].source),
+        )
+        for name, value in history.assumed.items()
+    ]
+    if why_model is not None:
+        found.append(Assumed(field="model", value=Said(model.id), why=Said(why_model)))
+    if case.now is None:
+        now = when(history.clock, history.now_h)
+        why_now = say("not given; the later of the last level and the last dose")
+        found.append(Assumed(field="now", value=Said(now), why=why_now))
+    if "product" not in case.model_fields_set:
+        found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
+    taken = {drug.name.strip().lower() for drug in case.comedications}
+    found += [
+        Assumed(field=f"comedications.{name}", value=say("not taken"), why=say("not named in the case"))
+        for name in COMEDICATION_COVARIATES
+        if name in modelled_comedications(model) and name not in taken
+    ]
+    return found
+
+
+def _ignored(case: Case, question: Question) -> list[Ignored]:
+    model, history = question.estimate.model, question.estimate.history
+    why = {
+        "before_first_dose": say("drawn before the first dose"),
+        "in_future": say("drawn after the time of the decision"),
+        "too_early": say("drawn too early after a dose for this model"),
+    }
+    found = [
+        Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.why_unused])
+        for drawn in history.levels
+        if drawn.why_unused is not None
+    ]
+    if history.planned_doses:
+        planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
+        found.append(Ignored(pointer="/doses", why=planned))
+    found += [
+        Ignored(pointer=f"/comedications/{spell.index}", why=say("its effect on sirolimus is not known here"))
+        for spell in history.spells
+        if spell.drug is None
+    ]
+    found += [
+        Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))
+        for index in history.late_changes
+    ]
+    for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
+        if getattr(case.patient, name) is not None and name not in model.covariates_used:
+            why_not = say("no covariate of the model {model}", model=model.id)
+            found.append(Ignored(pointer=f"/patient/{name}", why=why_not))
+    return found

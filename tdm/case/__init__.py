@@ -1,0 +1,1 @@
+"""What the user said, as typed: the case and its entries, regimens, and the one door that reads them."""

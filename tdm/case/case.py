@@ -1,0 +1,264 @@
+"""A case: the patient, the protocol, the doses given, the levels measured, and what is asked.
+
+The nouns of the input, frozen, with units in their names. What they mean together (order in time, instants that
+coincide) is checked here too, so that a case that exists is a case that can be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from tdm.case.entries import (
+    MOST_DOSES,
+    TABLETS,
+    AdverseEvent,
+    Comedication,
+    CovariateChange,
+    Dose,
+    Level,
+    Patient,
+    PlateletsCount,
+    Product,
+)
+from tdm.case.regimen import Regimen
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.protocol import Protocol, Window
+from tdm.notation.clock import KIND_IN_WORDS, Clock, Time, kind_of
+from tdm.notation.noun import Noun
+from tdm.notation.refusal import Problem, problem_error, refused_from
+from tdm.notation.sentence import say
+from tdm.pk.event_table import SAME_INSTANT_H
+
+# Design rules that bound the work of one answer and catch slips in dates.
+MOST_RUNS = 2000
+MOST_LEVELS = 200
+MOST_RUNS_TIMES_LEVELS = 6000
+MOST_REGIMENS = 20
+MOST_CHANGES = 200
+MOST_EVENTS = 100
+LONGEST_CASE_H = 20 * 8766.0
+
+
+def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeValidator:
+    """Read a text as the id of a seed and an object as the noun itself, with pointers into the object."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, (str, noun)) or (optional and value is None):
+            return value
+        if not isinstance(value, dict):
+            sentence = say("An id (text) or a whole object is expected here.")
+            raise problem_error([Problem(code="not_an_object", pointer="", message=sentence)])
+        try:
+            return noun.model_validate(value)
+        except ValidationError as error:
+            raise problem_error(refused_from(error).problems) from None
+
+    return BeforeValidator(read)
+
+
+class Case(Noun):
+    """Everything that is known and asked; units in the names of the fields, times of one kind throughout."""
+
+    patient: Patient
+    covariates: Annotated[tuple[CovariateChange, ...], Field(max_length=MOST_CHANGES)] = ()
+    protocol: Annotated[str | Protocol, _named_or_whole(Protocol)]
+    target: Window | None = None
+    model: Annotated[str | PopulationModel | None, _named_or_whole(PopulationModel, optional=True)] = None
+    doses: Annotated[tuple[Dose, ...], Field(max_length=MOST_RUNS)] = ()
+    levels: Annotated[tuple[Level, ...], Field(max_length=MOST_LEVELS)] = ()
+    comedications: Annotated[tuple[Comedication, ...], Field(max_length=50)] = ()
+    adverse_events: Annotated[tuple[AdverseEvent, ...], Field(max_length=MOST_EVENTS)] = ()
+    platelets: Annotated[tuple[PlateletsCount, ...], Field(max_length=MOST_CHANGES)] = ()
+    response_definition: Literal["and", "or"] = "and"
+    product: Product = TABLETS
+    regimens: Annotated[tuple[Regimen, ...], Field(max_length=MOST_REGIMENS)] = ()
+    now: Time | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        problems = _mixed_times(self) or [
+            *_too_long(self),
+            *_same_instants(self),
+            *_said_twice(self),
+            *_too_irregular(self),
+            *_reversed_times(self),
+            *_missed_no_dose(self),
+            *_no_given_dose_before_levels(self),
+        ]
+        if problems:
+            raise problem_error(problems)
+        return self
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that counts hours from the earliest time of the case."""
+        times = [time for _, time in _times(self)]
+        return Clock(min(times)) if times else Clock(0.0)  # one kind only, see above
+
+
+def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer."""
+    for name in ("covariates", "doses", "levels", "adverse_events", "platelets"):
+        for index, row in enumerate(getattr(case, name)):
+            yield f"/{name}/{index}/time", row.time
+    for index, dose in enumerate(case.doses):
+        yield from ((f"/doses/{index}/missed/{place}", time) for place, time in enumerate(dose.missed))
+    for index, event in enumerate(case.adverse_events):
+        if event.end is not None:
+            yield f"/adverse_events/{index}/end", event.end
+    for index, drug in enumerate(case.comedications):
+        yield f"/comedications/{index}/start", drug.start
+        if drug.stop is not None:
+            yield f"/comedications/{index}/stop", drug.stop
+    if case.now is not None:
+        yield "/now", case.now
+
+
+def _mixed_times(case: Case) -> list[Problem]:
+    times = list(_times(case))
+    if not times:
+        return []
+    first = kind_of(times[0][1])
+    problems = []
+    for pointer, time in times[1:]:
+        if kind_of(time) != first:
+            sentence = say(
+                "This is {kind}, but {other} is {other_kind}. One case keeps to one kind.",
+                kind=KIND_IN_WORDS[kind_of(time)],
+                other=times[0][0],
+                other_kind=KIND_IN_WORDS[first],
+            )
+            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence))
+    return problems[:1]
+
+
+def _too_long(case: Case) -> list[Problem]:
+    clock = case.clock
+    problems = []
+    for pointer, time in _times(case):
+        if clock.hours(time) > LONGEST_CASE_H:
+            years = f"{LONGEST_CASE_H / 8766:g}"
+            accepted = say("at most {years} years from first to last", years=years)
+            sentence = say("This time is more than {years} years after the earliest time of the case.", years=years)
+            problems.append(Problem(code="out_of_range", pointer=pointer, message=sentence, accepted=accepted))
+    if sum(dose.times for dose in case.doses) > MOST_DOSES:
+        accepted = say("at most {bound} doses", bound=str(MOST_DOSES))
+        sentence = say("There are more doses than {bound}.", bound=str(MOST_DOSES))
+        problems.append(Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted))
+    return problems[:1]
+
+
+def dose_times_h(case: Case) -> list[np.ndarray]:
+    """Return the times of all doses of each run, h from the clock's origin."""
+    clock = case.clock
+    return [clock.hours(dose.time) + (dose.every_h or 0.0) * np.arange(dose.times) for dose in case.doses]
+
+
+def _same_instants(case: Case) -> list[Problem]:
+    """Two doses at one instant are refused: is it one dose noted twice, or two tablets? Nobody can tell."""
+    if not case.doses or sum(dose.times for dose in case.doses) > MOST_DOSES:
+        return []
+    times = dose_times_h(case)
+    owner = np.repeat(np.arange(len(times)), [len(t) for t in times])
+    flat = np.concatenate(times)
+    order = np.argsort(flat, kind="stable")
+    close = np.flatnonzero(np.diff(flat[order]) <= SAME_INSTANT_H)
+    if not len(close):
+        return []
+    later = int(max(owner[order][close[0]], owner[order][close[0] + 1]))
+    earlier = int(min(owner[order][close[0]], owner[order][close[0] + 1]))
+    sentence = say(
+        "Two doses stand at one instant (runs {earlier} and {later}); enter the sum if both were taken.",
+        earlier=str(earlier + 1),
+        later=str(later + 1),
+    )
+    return [Problem(code="two_doses_at_one_instant", pointer=f"/doses/{later}/time", message=sentence)]
+
+
+def _said_twice(case: Case) -> list[Problem]:
+    """One level entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
+    clock, problems = case.clock, []
+    levels = [(clock.hours(one.time), one.field, one.value_ng_ml, one.assay) for one in case.levels]
+    for index, level in enumerate(levels):
+        if level in levels[:index]:
+            sentence = say("This level is entered twice.")
+            problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
+    counts = [clock.hours(one.time) for one in case.platelets]
+    for index, time in enumerate(counts):
+        if time in counts[:index]:
+            sentence = say("Two platelet counts stand at one instant.")
+            problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
+    changes = [clock.hours(one.time) for one in case.covariates]
+    for index, time in enumerate(changes):
+        if time in changes[:index]:
+            sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
+            problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
+    return problems
+
+
+def _too_irregular(case: Case) -> list[Problem]:
+    """Bound the work of one answer: runs and single doses, each seen from every level."""
+    if len(case.doses) * max(1, len(case.levels)) <= MOST_RUNS_TIMES_LEVELS:
+        return []
+    accepted = say("at most {bound} entries of doses times levels", bound=str(MOST_RUNS_TIMES_LEVELS))
+    sentence = say("There are too many entries of doses for so many levels; write equal doses as runs.")
+    return [Problem(code="too_many", pointer="/doses", message=sentence, accepted=accepted)]
+
+
+def _reversed_times(case: Case) -> list[Problem]:
+    clock = case.clock
+    stops = [
+        Problem(
+            code="reversed_times",
+            pointer=f"/comedications/{index}/stop",
+            message=say("The stop is not after the start."),
+        )
+        for index, drug in enumerate(case.comedications)
+        if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
+    ]
+    ends = [
+        Problem(
+            code="reversed_times",
+            pointer=f"/adverse_events/{index}/end",
+            message=say("The end is not after the beginning."),
+        )
+        for index, event in enumerate(case.adverse_events)
+        if event.end is not None and clock.hours(event.end) <= clock.hours(event.time)
+    ]
+    return stops + ends
+
+
+def _missed_no_dose(case: Case) -> list[Problem]:
+    """A missed dose has to be one of its run, or nobody knows which was missed."""
+    clock, problems = case.clock, []
+    for index, (dose, times) in enumerate(zip(case.doses, dose_times_h(case), strict=True)):
+        missed = [clock.hours(time) for time in dose.missed]
+        for place, time in enumerate(missed):
+            pointer = f"/doses/{index}/missed/{place}"
+            if np.abs(times - time).min() > SAME_INSTANT_H:
+                sentence = say("No dose of this run was due at this time.")
+                problems.append(Problem(code="no_such_dose", pointer=pointer, message=sentence))
+            elif time in missed[:place]:
+                sentence = say("This missed dose is entered twice.")
+                problems.append(Problem(code="given_twice", pointer=pointer, message=sentence))
+        if len(missed) >= dose.times:
+            sentence = say("Every dose of this run was missed; leave the run out.")
+            problems.append(Problem(code="no_such_dose", pointer=f"/doses/{index}/missed", message=sentence))
+    return problems
+
+
+def _no_given_dose_before_levels(case: Case) -> list[Problem]:
+    """Levels that all lie before the first dose: the times of doses and levels were probably swapped."""
+    if not case.doses or not case.levels:
+        return []
+    clock = case.clock
+    first_dose = min(clock.hours(dose.time) for dose in case.doses)
+    if all(clock.hours(level.time) < first_dose for level in case.levels):
+        sentence = say("Every level lies before the first dose; were the times of doses and levels swapped?")
+        return [Problem(code="levels_before_doses", pointer="/levels/0/time", message=sentence)]
+    return []

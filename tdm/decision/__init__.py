@@ -1,0 +1,1 @@
+"""From the posterior to what to do: candidates, forecast, ranking, hold, safety rules, the next level."""

@@ -1,0 +1,131 @@
+"""What adverse events and platelets forbid, whatever the level says: one table of rules, applied after the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tdm.case.case import Case
+from tdm.case.entries import AdverseEvent, PlateletsCount
+from tdm.decision.decision import Decision, full
+from tdm.decision.forecast import Troughs
+from tdm.decision.hold import hold_until
+from tdm.decision.situation import Question
+from tdm.notation.clock import Clock
+from tdm.patient.platelet_response import ResponseFound
+from tdm.pk.event_table import SAME_INSTANT_H
+
+Effect = Literal["hold", "no_increase"]
+DESIGN_RULE = "design rule of this project"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the rules look at: events that are not over, counts in order (10^9/L), and whether a level is above 15."""
+
+    events: tuple[AdverseEvent, ...]
+    platelets: tuple[PlateletsCount, ...]
+    above_alert: bool
+
+    @property
+    def worst_grade(self) -> int:
+        """Return the highest CTCAE grade of the events (no unit), 0 without one."""
+        return max((event.grade for event in self.events), default=0)
+
+    @property
+    def falling(self) -> bool:
+        """Return whether the last platelet count (10^9/L) is below the one before."""
+        counts = [one.count_10e9_l for one in self.platelets]
+        return len(counts) > 1 and counts[-1] < counts[-2]
+
+    def has(self, term: str) -> bool:
+        """Return whether an event of this term (no unit) is going on."""
+        return any(event.term == term for event in self.events)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: when it applies, what it does to the decision, how it is said, and where it comes from (no units)."""
+
+    id: str
+    applies: Callable[[Signs], bool]
+    effect: Effect
+    sentence: str
+    source: str
+
+
+RULES = (
+    Rule("pneumonitis", lambda s: s.has("pneumonitis"), "hold", "Pneumonitis is suspected", DESIGN_RULE),
+    Rule("tma", lambda s: s.has("TMA"), "hold", "Thrombotic microangiopathy is suspected", DESIGN_RULE),
+    Rule("grade_4", lambda s: s.worst_grade >= 4, "hold", "An adverse event has grade 4", DESIGN_RULE),
+    Rule("grade_3", lambda s: s.worst_grade == 3, "no_increase", "An adverse event has grade 3", DESIGN_RULE),
+    Rule(
+        "falling_platelets",
+        lambda s: s.above_alert and s.falling,
+        "no_increase",
+        "The level is above 15 ng/mL and the platelets are falling",
+        "US label and safety facts in seeds/label.toml",
+    ),
+)
+
+
+def signs_of(case: Case, clock: Clock, now_h: float, highest_ng_ml: float, alert_ng_ml: float) -> Signs:
+    """Return what the rules look at by `now_h` (h), given the highest level (ng/mL) and the alert limit (ng/mL)."""
+    events = tuple(
+        event
+        for event in case.adverse_events
+        if clock.hours(event.time) <= now_h + SAME_INSTANT_H and (event.end is None or clock.hours(event.end) > now_h)
+    )
+    return Signs(events, counts_by(case, clock, now_h), highest_ng_ml > alert_ng_ml)
+
+
+def counts_by(case: Case, clock: Clock, now_h: float) -> tuple[PlateletsCount, ...]:
+    """Return the platelet counts (10^9/L) up to `now_h` (h), in order of time."""
+    known = [one for one in case.platelets if clock.hours(one.time) <= now_h + SAME_INSTANT_H]
+    return tuple(sorted(known, key=lambda one: clock.hours(one.time)))
+
+
+def rules_for(signs: Signs) -> tuple[Rule, ...]:
+    """Return the rules that apply (no unit), those that hold first."""
+    applying = [rule for rule in RULES if rule.applies(signs)]
+    return tuple(sorted(applying, key=lambda rule: rule.effect != "hold"))
+
+
+@dataclass(frozen=True)
+class Restrained:
+    """A decision with the rules that applied, and the decision before them where they changed it."""
+
+    decision: Decision
+    rules: tuple[Rule, ...]
+    changed_from: Decision | None
+    responds: bool
+
+
+def restrained(
+    question: Question,
+    decision: Decision,
+    troughs: Troughs,
+    rules: Sequence[Rule],
+    response: ResponseFound | None,
+) -> Restrained:
+    """Return the decision (mg, h, ng/mL) after the rules of tolerance, and after the response of the platelets."""
+    responds = response is not None and response.response != "NR"
+    after = decision
+    if any(rule.effect == "hold" for rule in rules):
+        hold = hold_until(question, None)
+        after = replace(decision, kind="hold", proposal=None, hold=hold, held_by_event=True)
+    elif decision.kind == "increase" and (rules or responds):
+        after = _not_increased(question, decision, troughs, "event" if rules else "response")
+    changed = decision if after.kind != decision.kind else None
+    return Restrained(after, tuple(rules), changed, responds and after.kind == "keep" and changed is not None)
+
+
+def _not_increased(
+    question: Question, decision: Decision, troughs: Troughs, because: Literal["event", "response"]
+) -> Decision:
+    """The present dosing instead of an increase; nothing is advised where there is none."""
+    if decision.current is None:
+        return replace(decision, kind="none", proposal=None)
+    kept = full(decision.current, troughs, question.window)
+    return replace(decision, kind="keep", proposal=kept, instead_of=decision.proposal, restrained_by=because)

@@ -1,0 +1,1 @@
+"""What `seeds/` says, as checked nouns: models, protocols, label, interactions, assays, liver."""

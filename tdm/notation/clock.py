@@ -1,0 +1,109 @@
+"""Times of a case: hours from any origin, or ISO 8601 dates and times, with or without an offset, never mixed."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from tdm.notation.quantities import HOURS
+from tdm.notation.refusal import Problem, problem_error
+from tdm.notation.sentence import Said, say
+
+Kind = Literal["hours", "local", "offset"]
+KIND_IN_WORDS: dict[Kind, str] = {
+    "hours": "a number of hours",
+    "local": "a date and time without an offset",
+    "offset": "a date and time with an offset",
+}
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
+# Design rule: sirolimus came into use in 1999.
+FIRST_YEAR, LAST_YEAR = 1990, 2200
+
+
+def read_time(value: Any) -> float | datetime:
+    """Return a time of a case as hours or as a datetime; raise a pydantic error for anything else or impossible."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return HOURS.check(float(value) if abs(value) <= HOURS.high else math.inf)
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            raise _not_usable("impossible_time", say("There is no such date or time in the calendar.")) from None
+        if not FIRST_YEAR <= time.year <= LAST_YEAR:
+            accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
+            sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
+            raise _not_usable("out_of_range", sentence, accepted)
+        return time
+    raise _not_usable(
+        "not_a_time", say("A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00.")
+    )
+
+
+def _not_usable(code: str, sentence: Said, accepted: Said | None = None) -> PydanticCustomError:
+    return problem_error([Problem(code=code, pointer="", message=sentence, accepted=accepted)])
+
+
+def write_time(value: float | datetime) -> float | str:
+    """Return a time as it stands in JSON: hours, or ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+Time = Annotated[
+    float | datetime,
+    BeforeValidator(read_time),
+    PlainSerializer(write_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high},
+                {"type": "string", "pattern": f"^{_ISO.pattern}$"},
+            ],
+            "description": "ISO 8601 date and time, or hours from any origin (one kind per case)",
+        }
+    ),
+]
+
+
+# A time of an answer is computed, not entered, and may lie beyond the range of an entry.
+AnswerTime = Annotated[
+    float | datetime,
+    PlainSerializer(write_time),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_ISO.pattern}$"}]}),
+]
+
+
+def kind_of(time: float | datetime) -> Kind:
+    """Return which kind of time this is (no unit)."""
+    if not isinstance(time, datetime):
+        return "hours"
+    return "local" if time.tzinfo is None else "offset"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Turns the times of one case into hours from `origin` and back, in the kind (and offset) that the case uses."""
+
+    origin: float | datetime
+
+    def hours(self, time: float | datetime) -> float:
+        """Return the hours from the origin to a time of the same kind."""
+        if isinstance(time, datetime) and isinstance(self.origin, datetime):
+            return (time - self.origin) / timedelta(hours=1)
+        if isinstance(time, datetime) or isinstance(self.origin, datetime):
+            raise TypeError("hours and dates do not mix")
+        return time - self.origin
+
+    def time(self, hours: float) -> float | datetime:
+        """Return the time that many hours after the origin; a date and time is rounded to the minute."""
+        if isinstance(self.origin, datetime):
+            exact = self.origin + timedelta(hours=hours)
+            return (exact + timedelta(seconds=30)).replace(second=0, microsecond=0)
+        return self.origin + hours

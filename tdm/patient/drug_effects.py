@@ -1,0 +1,164 @@
+"""What drugs and missed doses do to this patient's exposure over time: spells, interactions, adherence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tdm.case.case import Case
+from tdm.case.entries import Comedication, Dose
+from tdm.knowledge.interactions import Drug, Interactions
+from tdm.notation.clock import Clock
+from tdm.notation.refusal import refuse
+from tdm.notation.sentence import say
+
+# Half of the effect of an inducer comes, and goes again, in this time: over one to two weeks in all.
+INDUCTION_HALF_TIME_H = 84.0
+
+
+# Induction is followed in this many equal steps.
+INDUCTION_STEPS = 8
+
+
+# The SD (no unit) of ln(part of the dose taken) where doses are only known to be prescribed.
+ADHERENCE_SD = 0.3
+
+
+# Drugs with an effect of their own that one answer can hold.
+MOST_INTERACTIONS = 3
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A comedication in a case: what it is known as, and from when to when (h on the case's clock; inf: goes on)."""
+
+    index: int
+    name: str
+    drug: Drug | None
+    start_h: float
+    stop_h: float
+
+    def taken_at(self, hours: float) -> bool:
+        """Return whether it is taken at a time (h)."""
+        return self.start_h <= hours < self.stop_h
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Something that acts on sirolimus in a case during its spells (h), on ln F and ln CL (no units).
+
+    `sd` is that of its random effect on ln F, which goes by `name`.
+    """
+
+    name: str
+    spells: tuple[Spell, ...]
+    ln_f: float = 0.0
+    ln_cl: float = 0.0
+    sd: float = 0.0
+    induction: bool = False
+
+    def taken_at(self, hours: float) -> bool:
+        """Return whether it is taken at a time (h), by any of its spells."""
+        return any(spell.taken_at(hours) for spell in self.spells)
+
+    def change_times_h(self) -> list[float]:
+        """Return the times (h) at which its effect steps, in order."""
+        if not self.induction:
+            return self._switches_h()
+        # steps of equal size towards the whole effect, or back to none
+        waits = [
+            -INDUCTION_HALF_TIME_H * math.log2(1.0 - number / INDUCTION_STEPS) for number in range(INDUCTION_STEPS)
+        ]
+        return sorted({time + wait for time in self._switches_h() for wait in waits})
+
+    @property
+    def settling_h(self) -> float:
+        """Return how long after a start or stop its effect makes its last step (h)."""
+        return INDUCTION_HALF_TIME_H * math.log2(INDUCTION_STEPS) if self.induction else 0.0
+
+    def part_from(self, hours: float) -> float:
+        """Return the part (0 to 1, no unit) of the full effect from a time (h) on, until the next change.
+
+        Inhibition is all or nothing. Induction follows its half-time in steps: a step has the part in its middle.
+        """
+        if not self.induction:
+            return float(self.taken_at(hours))
+        later = [time for time in self.change_times_h() if time > hours]
+        if not later or math.isinf(hours):
+            return float(self.taken_at(hours))
+        return self.induced_at(0.5 * (hours + later[0]))
+
+    def induced_at(self, hours: float) -> float:
+        """Return the part (0 to 1, no unit) to which an inducer's effect has come at a time (h), by its half-time."""
+        part, since, goal = 0.0, -math.inf, 0.0
+        for time in self._switches_h():
+            if time > hours:
+                break
+            part = goal + (part - goal) * _left(time - since)
+            since, goal = time, float(self.taken_at(time))
+        return goal + (part - goal) * _left(hours - since)
+
+    def _switches_h(self) -> list[float]:
+        times = {time for spell in self.spells for time in (spell.start_h, spell.stop_h)}
+        return sorted(time for time in times if math.isfinite(time))
+
+
+def _left(elapsed_h: float) -> float:
+    """The part of a change by induction that is still to come after this time (h)."""
+    return float(0.5 ** (elapsed_h / INDUCTION_HALF_TIME_H))
+
+
+def spells_of(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
+    """Return the comedications of a case (h on its clock) with what is known of each."""
+    return tuple(_spell(index, drug, clock, known) for index, drug in enumerate(case.comedications))
+
+
+def _spell(index: int, drug: Comedication, clock: Clock, known: Interactions) -> Spell:
+    stop = math.inf if drug.stop is None else clock.hours(drug.stop)
+    return Spell(index, drug.name, known.named(drug.name), clock.hours(drug.start), stop)
+
+
+def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[Interaction, ...]:
+    """Return the drugs (no unit) that act on sirolimus, but for those that are covariates of the model already."""
+    acting: dict[str, list[Spell]] = {}
+    for spell in spells:
+        if spell.drug is not None and spell.drug.effect != "none" and spell.drug.id not in modelled:
+            acting.setdefault(spell.drug.id, []).append(spell)
+    drugs = {spell.drug.id: spell.drug for spell in spells if spell.drug is not None}
+    return tuple(_acting(drugs[drug_id], tuple(found)) for drug_id, found in acting.items())
+
+
+def acting_between(found: Sequence[Interaction], begin_h: float, end_h: float) -> tuple[Interaction, ...]:
+    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen.
+
+    Raises `Refused` for more of them than one answer can hold.
+    """
+    acting = tuple(
+        one
+        for one in found
+        if any(spell.stop_h + one.settling_h > begin_h and spell.start_h <= end_h for spell in one.spells)
+    )
+    if len(acting) > MOST_INTERACTIONS:
+        accepted = say("at most {bound} interacting drugs", bound=str(MOST_INTERACTIONS))
+        sentence = say("More drugs of the case interact with sirolimus than one answer can hold.")
+        raise refuse("too_many", "/comedications", sentence, accepted)
+    return acting
+
+
+def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:
+    return Interaction(f"f_{drug.id}", spells, drug.ln_f, drug.ln_cl, drug.sd, drug.induction)
+
+
+def adherence_of(case: Case, clock: Clock, now_h: float) -> tuple[Interaction, ...]:
+    """Return what is unsure about doses that were only prescribed, as an effect on F until `now_h` (h), if any."""
+    spells = tuple(
+        Spell(index, "adherence", None, clock.hours(dose.time), min(now_h, _end_h(dose, clock)))
+        for index, dose in enumerate(case.doses)
+        if dose.taken == "prescribed" and clock.hours(dose.time) < now_h
+    )
+    return (Interaction("f_adherence", spells, sd=ADHERENCE_SD),) if spells else ()
+
+
+def _end_h(dose: Dose, clock: Clock) -> float:
+    return clock.hours(dose.time) + (dose.every_h or 24.0) * dose.times

@@ -1,0 +1,276 @@
+"""What a case says against a model: which doses were given, which levels count, which covariates hold when.
+
+What is a trough, which levels are fitted, which covariates are assumed, which limits hold. Times are hours on the
+case's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from tdm.case.case import Case
+from tdm.case.entries import Level
+from tdm.knowledge.assay import method_of
+from tdm.knowledge.interactions import Interactions
+from tdm.knowledge.label import LabelRules
+from tdm.knowledge.liver import LIVER_SD
+from tdm.knowledge.model import PopulationModel
+from tdm.notation.clock import Clock
+from tdm.notation.quantities import range_in_words
+from tdm.notation.refusal import Problem, Refused
+from tdm.notation.sentence import say
+from tdm.patient.covariates import (
+    DAYS_FORESEEN,
+    CovariatePiece,
+    Unstudied,
+    check_typical,
+    checked_limits,
+    covariate_pieces,
+    holding_at,
+    modelled_comedications,
+    with_liver,
+)
+from tdm.patient.dosing import (
+    Dosing,
+    begun_by,
+    declared_runs,
+    dosing_at,
+    expected_until,
+    given_until,
+    last_dose_h,
+    regimen_changes,
+)
+from tdm.patient.drug_effects import Interaction, Spell, acting_between, adherence_of, interactions_of, spells_of
+from tdm.patient.time_after_dose import Sampled, sampled_at
+from tdm.pk.event_table import SAME_INSTANT_H, Runs
+
+# ... and a drug that starts this soon is what the proposal is for.
+DAYS_SOON = 7.0
+
+WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
+
+
+@dataclass(frozen=True)
+class DrawnLevel(Sampled):
+    """A level as the history sees it: when (h), how long after which dose, and whether it is fitted and a trough.
+
+    `epoch` numbers the stretches of one regimen.
+    """
+
+    index: int
+    level: Level
+    time_h: float
+    epoch: int
+    why_unused: WhyUnused | None
+
+    @property
+    def used(self) -> bool:
+        """Return whether the level is fitted (no unit)."""
+        return self.why_unused is None
+
+
+@dataclass(frozen=True)
+class History:
+    """A case read against a model; times in h on `clock`, doses in mg.
+
+    `pieces_ahead` are the changes that are foreseen after `now`. The decision is for what holds at `decided_h`: at
+    `now`, or when a drug starts soon. What is proposed starts at `start_h`; `expected` are all doses until then.
+    `undisturbed` is what would hold now without interactions and with a healthy liver.
+    """
+
+    clock: Clock
+    now_h: float
+    given: Runs
+    planned_doses: int
+    levels: tuple[DrawnLevel, ...]
+    dosing: Dosing
+    pieces: tuple[CovariatePiece, ...]
+    assumed: Mapping[str, float]
+    unstudied: tuple[Unstudied, ...]
+    late_changes: tuple[int, ...]
+    spells: tuple[Spell, ...]
+    interactions: tuple[Interaction, ...]
+    pieces_ahead: tuple[CovariatePiece, ...]
+    liver_sd: float
+    decided_h: float
+    start_h: float
+    expected: Runs
+    undisturbed: CovariatePiece
+
+    @property
+    def first_dose_h(self) -> float | None:
+        """Return when the first dose was given (h), if any was."""
+        return float(self.given.start_h.min()) if len(self.given.count) else None
+
+    @property
+    def used(self) -> tuple[DrawnLevel, ...]:
+        """Return the levels that are fitted, in order of time (ng/mL, h)."""
+        return tuple(sorted((drawn for drawn in self.levels if drawn.used), key=lambda drawn: drawn.time_h))
+
+    @property
+    def last_trough(self) -> DrawnLevel | None:
+        """Return the last level that is fitted and a trough (ng/mL, h), if any."""
+        troughs = [drawn for drawn in self.used if drawn.is_trough]
+        return troughs[-1] if troughs else None
+
+    @property
+    def last_low_point(self) -> DrawnLevel | None:
+        """Return the last fitted level that is a trough or drawn later, as after a hold (ng/mL, h), if any."""
+        late = [drawn for drawn in self.used if drawn.is_trough_or_later]
+        return late[-1] if late else None
+
+    def drugs_change_after(self, hours: float) -> bool:
+        """Return whether the effect of a drug steps after a time (h), by what the decision is for."""
+        drugs = [one for one in self.interactions if any(spell.drug is not None for spell in one.spells)]
+        return any(hours < time <= self.decided_h for one in drugs for time in one.change_times_h())
+
+    def piece_at(self, hours: float) -> CovariatePiece:
+        """Return what holds at a time (h), foreseen changes included."""
+        return holding_at((*self.pieces, *self.pieces_ahead), hours)
+
+    @property
+    def covariates_now(self) -> Mapping[str, float]:
+        """Return the values of the model's covariates at `now`, each in its own unit."""
+        return self.pieces[-1].covariates
+
+
+def read_history(case: Case, model: PopulationModel, label: LabelRules, known: Interactions) -> History:
+    """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate.
+
+    `label` holds the changes of clearance with the liver, `known` the drugs that interact.
+    """
+    _check_method_limits(case, label)
+    clock = case.clock
+    spells = spells_of(case, clock, known)
+    declared = declared_runs(case.doses, clock)
+    now_h = _now(case, clock, declared)
+    given, planned = given_until(declared, now_h)
+    begin_h = min([now_h, *given.start_h.tolist()])
+    interactions = acting_between(
+        (*interactions_of(spells, modelled_comedications(model)), *adherence_of(case, clock, now_h)),
+        begin_h,
+        now_h + 24.0 * DAYS_FORESEEN,
+    )
+    declared = begun_by(declared, now_h)
+    pieces, assumed, late = covariate_pieces(case, model, clock, now_h)
+    healthy = tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H)[-1]
+    pieces = tuple(with_liver(piece, case, label) for piece in pieces)
+    for piece in pieces:
+        check_typical(model, piece.typical)
+    pieces = _with_interactions(pieces, interactions, now_h)
+    dosing = dosing_at(given, declared, now_h)
+    decided_h = _decided_h(spells, now_h)
+    start_h, expected = expected_until(given, dosing, decided_h)
+    return History(
+        clock=clock,
+        now_h=now_h,
+        given=given,
+        planned_doses=planned,
+        levels=_drawn_levels(case, model, clock, given, declared, now_h),
+        dosing=dosing,
+        pieces=tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H),
+        assumed=assumed,
+        unstudied=checked_limits(case, model, clock, now_h),
+        late_changes=late,
+        spells=spells,
+        interactions=interactions,
+        pieces_ahead=tuple(piece for piece in pieces if piece.start_h > now_h + SAME_INSTANT_H),
+        liver_sd=LIVER_SD if case.patient.child_pugh else 0.0,
+        decided_h=decided_h,
+        start_h=start_h,
+        expected=expected,
+        undisturbed=replace(healthy, parts=(0.0,) * len(interactions)),
+    )
+
+
+def _now(case: Case, clock: Clock, declared: Runs) -> float:
+    if case.now is not None:
+        return clock.hours(case.now)
+    last = [clock.hours(level.time) for level in case.levels]
+    if len(declared.count):
+        last.append(float(last_dose_h(declared).max()))
+    return max(last, default=0.0)
+
+
+def _drawn_levels(
+    case: Case, model: PopulationModel, clock: Clock, given: Runs, declared: Runs, now_h: float
+) -> tuple[DrawnLevel, ...]:
+    changes = regimen_changes(given)
+    times_h = [clock.hours(level.time) for level in case.levels]
+    return tuple(
+        DrawnLevel(
+            sampled.since_dose_h,
+            sampled.interval_h,
+            index,
+            case.levels[index],
+            time,
+            int(np.searchsorted(changes, time - SAME_INSTANT_H)),
+            _why_unused(model, time, now_h, sampled),
+        )
+        for index, (time, sampled) in enumerate(zip(times_h, sampled_at(declared, times_h), strict=True))
+    )
+
+
+def _check_method_limits(case: Case, label: LabelRules) -> None:
+    """Refuse a number below what its method can measure: that is a censored level."""
+    problems = []
+    for index, level in enumerate(case.levels):
+        method = method_of(level.assay)
+        if level.censored or method is None or method.limit is None:
+            continue
+        limit = label.number(method.limit)
+        if level.value_ng_ml < limit:
+            sentence = say(
+                "A level of {level} is below the limit of its method ({limit}); enter it as reported below a limit.",
+                level=f"{level.value_ng_ml:g} ng/mL",
+                limit=f"{limit:g} ng/mL",
+            )
+            accepted = range_in_words(limit, None, "ng/mL")
+            pointer = f"/levels/{index}/{level.field}"
+            problems.append(Problem(code="below_method_limit", pointer=pointer, message=sentence, accepted=accepted))
+    if problems:
+        raise Refused(problems)
+
+
+def _why_unused(model: PopulationModel, time: float, now_h: float, sampled: Sampled) -> WhyUnused | None:
+    if time > now_h + SAME_INSTANT_H:
+        return "in_future"
+    if sampled.since_dose_h is None or sampled.interval_h is None:
+        return "before_first_dose"
+    if sampled.since_dose_h + SAME_INSTANT_H < model.earliest_sample_fraction * sampled.interval_h:
+        return "too_early"
+    return None
+
+
+def _with_interactions(
+    pieces: tuple[CovariatePiece, ...], interactions: tuple[Interaction, ...], now_h: float
+) -> tuple[CovariatePiece, ...]:
+    """The pieces cut where an interaction steps, as far as that is foreseen."""
+    if not interactions:
+        return pieces
+    steps = {time for one in interactions for time in one.change_times_h() if time <= now_h + 24.0 * DAYS_FORESEEN}
+    starts = sorted({piece.start_h for piece in pieces} | steps)
+    return tuple(_with_parts(holding_at(pieces, start), start, interactions) for start in starts)
+
+
+def _decided_h(spells: tuple[Spell, ...], now_h: float) -> float:
+    """The time (h) that is decided for: `now`, or the first start of an interacting drug that is soon."""
+    soon = [
+        spell.start_h
+        for spell in spells
+        if spell.drug is not None and spell.drug.effect != "none" and now_h < spell.start_h <= now_h + 24.0 * DAYS_SOON
+    ]
+    return min(soon, default=now_h)
+
+
+def _with_parts(piece: CovariatePiece, start_h: float, interactions: tuple[Interaction, ...]) -> CovariatePiece:
+    parts = tuple(one.part_from(start_h) for one in interactions)
+    ln_cl = sum(part * one.ln_cl for part, one in zip(parts, interactions, strict=True))
+    ln_f = sum(part * one.ln_f for part, one in zip(parts, interactions, strict=True))
+    typical = {**piece.typical, "cl": piece.typical["cl"] * math.exp(ln_cl)}
+    return replace(piece, start_h=start_h, typical=typical, ln_f=ln_f, parts=parts)

@@ -1,0 +1,1 @@
+"""Findings: what is doubtful about a case or its answer. They report; nothing is steered by them."""

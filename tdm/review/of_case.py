@@ -1,0 +1,117 @@
+"""What is doubtful about a case before any estimation: each check raises findings of the catalogue.
+
+Every threshold here is a design rule, unless it is read from a model, a protocol or the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tdm.case.case import Case
+from tdm.decision.changes_ahead import low_hematocrit
+from tdm.knowledge.assay import is_immunoassay
+from tdm.knowledge.label import LabelRules
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.protocol import Protocol
+from tdm.notation.formatting import when
+from tdm.notation.quantities import NUMERIC_COVARIATES, range_in_words
+from tdm.notation.sentence import say
+from tdm.patient.history import History
+from tdm.review.findings import Finding, finding
+
+
+def review_case(
+    case: Case, history: History, model: PopulationModel, protocol: Protocol, label: LabelRules
+) -> list[Finding]:
+    """Return the findings on a case before any estimation; sentences carry their units."""
+    return [
+        *_limits(history, model),
+        *_population(case, model, protocol),
+        *_unused_levels(history, model),
+        *_troughs(history),
+        *_assays(history, label),
+        *_dosing(history),
+        *_hematocrit(case, history),
+    ]
+
+
+def _limits(history: History, model: PopulationModel) -> Iterator[Finding]:
+    for unstudied in history.unstudied:
+        quantity = NUMERIC_COVARIATES[unstudied.limit.of]
+        yield finding(
+            "outside_soft_limit",
+            quantity=quantity.words,
+            value=say("{value} {unit}", value=f"{unstudied.value:g}", unit=quantity.unit),
+            model=model.id,
+            studied=range_in_words(unstudied.limit.soft_low, unstudied.limit.soft_high, quantity.unit),
+            source=unstudied.limit.source or None,
+        )
+
+
+def _population(case: Case, model: PopulationModel, protocol: Protocol) -> Iterator[Finding]:
+    if model.population is not None and model.population.borrowed_from:
+        yield finding("prior_borrowed", model=model.id, disease=model.population.borrowed_from)
+    if model.citation is None:
+        yield finding("model_without_source", model=model.id)
+    people = protocol.population
+    if not people.admits_age(case.patient.age_years):
+        ages = range_in_words(people.age_low_years, people.age_high_years, "years")
+        age = say("{value} {unit}", value=f"{case.patient.age_years:g}", unit="years")
+        yield finding("patient_outside_protocol", protocol=protocol.id, ages=ages, age=age)
+
+
+def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding]:
+    for drawn in history.levels:
+        time = when(history.clock, drawn.time_h)
+        if drawn.why_unused == "before_first_dose":
+            yield finding("level_before_first_dose", time=time)
+        elif drawn.why_unused == "in_future":
+            yield finding("level_in_future", time=time)
+        elif drawn.why_unused == "too_early":
+            assert drawn.interval_h is not None  # there was a dose
+            earliest = f"{model.earliest_sample_fraction * drawn.interval_h:.3g} h"
+            yield finding(
+                "unexplained_level", time=time, since=f"{drawn.since_dose_h:.3g} h", model=model.id, earliest=earliest
+            )
+
+
+def _troughs(history: History) -> Iterator[Finding]:
+    for drawn in history.used:
+        if not drawn.is_trough:
+            yield finding(
+                "not_a_trough",
+                time=when(history.clock, drawn.time_h),
+                since=f"{drawn.since_dose_h:.3g} h",
+                interval=f"{drawn.interval_h:g} h",
+            )
+
+
+def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
+    low, high = label.number("cmia_bias_low_percent"), label.number("cmia_bias_high_percent")
+    for drawn in history.used:
+        time = when(history.clock, drawn.time_h)
+        immunoassay = is_immunoassay(drawn.level.assay) if drawn.level.assay else None
+        if immunoassay is None:
+            yield finding("assay_unknown", time=time)
+        elif immunoassay:
+            bias = say("Architect CMIA by {low} to {high} %", low=f"{low:g}", high=f"{high:g}")
+            yield finding("immunoassay", time=time, bias=bias)
+
+
+def _dosing(history: History) -> Iterator[Finding]:
+    dosing = history.dosing
+    if dosing.interrupted and dosing.last_dose_h is not None:
+        days = f"{(history.now_h - dosing.last_dose_h) / 24.0:.3g}"
+        yield finding("dosing_interrupted", gap=say("{days} days", days=days))
+    elif dosing.last_dose_h is not None and dosing.regimen is None:
+        yield finding("current_regimen_unknown")
+    if history.planned_doses:
+        yield finding("planned_doses", count=str(history.planned_doses))
+    if history.late_changes:
+        yield finding("later_covariates")
+
+
+def _hematocrit(case: Case, history: History) -> Iterator[Finding]:
+    value = low_hematocrit(case, history)
+    if value is not None:
+        yield finding("low_hematocrit", hematocrit=f"{value:g} %")
