@@ -21,10 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Locator, Page, Request, expect
 from pypdf import PdfReader
-from tdm_api.language import language
-from tdm_api.page.texts import Texts, texts
 
 import tdm
+from tdm_api.language import language
+from tdm_api.page.texts import Texts, texts
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SSCI = "adult-ctd-low-trough"

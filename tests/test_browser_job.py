@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tdm_api.language import language
 
 import tdm
 from tdm.notation.quantities import NUMERIC_COVARIATES
 from tdm.version import __version__
+from tdm_api.language import language
 from tests.browser import (
     EXAMPLES,
     LANGUAGES,

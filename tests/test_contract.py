@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
+
+import tdm
 from tdm_api.app import create_app
 from tdm_api.batch_text import split_cases
 from tdm_api.examples import example_ids, load_example
 from tdm_api.openapi import OPERATIONS, document
 from tdm_api.problems import MEDIA_TYPE, ProblemDocument
 from tdm_api.unechoed import WITHOUT_VALUE
-
-import tdm
 
 JSON = {"Content-Type": "application/json"}
 ONE, BATCH = "/v1/recommendations", "/v1/recommendations:batch"

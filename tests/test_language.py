@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from tdm_api.language import CHINESE, ENGLISH, TAGS, Language, language, negotiated
 
 import tdm
 from tdm.answer import compose, summary
@@ -20,6 +19,7 @@ from tdm.knowledge import model, seeds
 from tdm.notation import clock, quantities, refusal
 from tdm.notation.sentence import Listed, Said, say
 from tdm.review.findings import CATALOGUE
+from tdm_api.language import CHINESE, ENGLISH, TAGS, Language, language, negotiated
 from tests.bedside import answer
 from tests.test_bad_input import EVERY as BAD
 from tests.test_findings import TABLE

@@ -13,6 +13,9 @@ from xml.etree import ElementTree
 
 import pytest
 from starlette.testclient import TestClient
+
+import tdm
+from tdm import read_case
 from tdm_api.app import create_app
 from tdm_api.capacity import Busy
 from tdm_api.examples import example_ids, load_example
@@ -22,9 +25,6 @@ from tdm_api.page.form import TABLES, Form, anchor_of, anchors, choice_of, form_
 from tdm_api.page.picture import drawn
 from tdm_api.page.scene import Scene
 from tdm_api.page.texts import NAMES, Reader, texts
-
-import tdm
-from tdm import read_case
 
 EXAMPLES = example_ids()
 ADULT = "adult-ctd-low-trough"

@@ -23,6 +23,10 @@ import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
+
+import tdm
+from tdm.cli import main
+from tdm.notation.strict_text import MOST_BYTES
 from tdm_api import bodies, capacity, keys, recommendations, workload
 from tdm_api.app import create_app
 from tdm_api.capacity import LONGEST_WAIT_S, MOST_BATCHES, MOST_WAITING, Busy, Capacity
@@ -30,10 +34,6 @@ from tdm_api.examples import example_ids, load_example
 from tdm_api.headers import SECURITY_HEADERS
 from tdm_api.problems import MEDIA_TYPE, ProblemDocument, Rejected
 from tdm_api.settings import Settings, SettingsError, settings_from, variable
-
-import tdm
-from tdm.cli import main
-from tdm.notation.strict_text import MOST_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 JSON = {"Content-Type": "application/json"}

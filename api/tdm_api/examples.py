@@ -8,7 +8,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 # A wheel carries the examples inside the package; a checkout has them beside it.
 _FOLDER = next(
-    (f for f in (_PACKAGE / "_examples", _PACKAGE.parent / "examples") if f.is_dir()), _PACKAGE / "_examples"
+    (f for f in (_PACKAGE / "_examples", _PACKAGE.parents[1] / "examples") if f.is_dir()), _PACKAGE / "_examples"
 )
 
 

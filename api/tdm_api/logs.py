@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tdm_api.headers import STATIC_FOLDER
 from tdm_api.problems import internal_error, problem_response
 
-_LOG = logging.getLogger("api")
+_LOG = logging.getLogger("tdm_api")
 # The loggers whose own sentences are known to hold nothing of a request; of all others only the name is kept.
 _SPEAKING = ("uvicorn", "uvicorn.error")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
