@@ -10,7 +10,8 @@ from tdm.decision.changes_ahead import conditions
 from tdm.decision.decision import decide
 from tdm.decision.forecast import Troughs
 from tdm.decision.outlook import outlooks
-from tdm.decision.safety_rules import Signs, counts_by, restrained, rules_for, signs_of
+from tdm.decision.restraint import restrained
+from tdm.decision.safety_rules import Signs, counts_by, rules_for, signs_of
 from tdm.decision.situation import Question
 from tdm.patient.covariates import covariate_at, modelled_comedications
 from tdm.patient.estimate import Estimate, estimate_individual

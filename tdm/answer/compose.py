@@ -215,7 +215,7 @@ def _hold(question: Question, decision: Decision, clock: Clock) -> HoldAnswer | 
     return HoldAnswer(
         until=Until(median=clock.time(hold.median_h), p95=clock.time(hold.p95_h)),
         condition=say("the event is cleared up, its physician agrees, and a level at or below {limit}", limit=limit)
-        if decision.held_by_event
+        if decision.held_by
         else say("a repeated level at or below {limit}; never the passing of time alone", limit=limit),
         resume=resume,
     )
@@ -226,7 +226,7 @@ def _resumed(question: Question, decision: Decision, clock: Clock) -> AnswerOpti
     resume = decision.hold.resume
     if resume is None:
         return None
-    shown = next(one for one in decision.offered if one.option.regimen == resume.option.regimen)
+    shown = next(one for one in decision.offered if one.option.regimen == resume.option.regimen)  # the best is listed
     answer = _option(question, shown, clock, decision)
     return answer.model_copy(
         update={"start_at": clock.time(resume.start_h), "reason": say("after a repeated level fulfils the condition")}

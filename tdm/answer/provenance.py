@@ -11,7 +11,7 @@ import pydantic
 import scipy
 
 from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
-from tdm.case.case import Case
+from tdm.case.case import Case, facts, latest_fact
 from tdm.case.entries import TABLETS
 from tdm.decision.situation import Question
 from tdm.notation.citation import Citation
@@ -126,8 +126,8 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
     if why_model is not None:
         found.append(Assumed(field="model", value=Said(model.id), why=Said(why_model)))
     if case.now is None:
-        now = when(history.clock, history.now_h)
-        why_now = say("not given; the later of the last level and the last dose")
+        now, fact = when(history.clock, history.now_h), latest_fact(case)
+        why_now = say("not given; the latest observed fact: {fact}", fact=say(fact.kind)) if fact else say("the start")
         found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
@@ -144,13 +144,18 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
     model, history = question.estimate.model, question.estimate.history
     why = {
         "before_first_dose": say("drawn before the first dose"),
-        "in_future": say("drawn after the time of the decision"),
+        "in_future": say("after the time of the decision"),
         "too_early": say("drawn too early after a dose for this model"),
     }
     found = [
         Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.why_unused])
         for drawn in history.levels
         if drawn.why_unused is not None
+    ]
+    found += [
+        Ignored(pointer=fact.pointer, why=why["in_future"])
+        for fact in facts(case)
+        if fact.kind in ("adverse event", "platelet count") and history.is_ahead(fact.time)
     ]
     if history.planned_doses:
         planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
@@ -165,7 +170,7 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
         for index in history.late_changes
     ]
     for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
-        if getattr(case.patient, name) is not None and name not in model.covariates_used:
+        if case.patient.covariate(name) is not None and name not in model.covariates_used:
             why_not = say("no covariate of the model {model}", model=model.id)
-            found.append(Ignored(pointer=f"/patient/{name}", why=why_not))
+            found.append(Ignored(pointer=f"/patient/{case.patient.field_of(name)}", why=why_not))
     return found

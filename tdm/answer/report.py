@@ -19,7 +19,7 @@ NAME_COLUMNS = 31
 def answer_in_words(answer: Recommendation) -> str:
     """Return a whole answer as text of at most 80 columns; every number with its unit and interval."""
     parts = [
-        _hanging("", answer.summary, ""),
+        [*_hanging("", answer.summary, ""), *_decided(answer)],
         _hold(answer),
         _next_level(answer),
         _precautions(answer),
@@ -43,6 +43,13 @@ def models_in_words(models: Iterable[PopulationModel]) -> str:
 def protocols_in_words(protocols: Iterable[Protocol]) -> str:
     """Return a list of protocols as text: window (ng/mL), population and source."""
     return "\n".join("\n".join(_protocol(protocol)) for protocol in protocols) + "\n"
+
+
+def _decided(answer: Recommendation) -> list[str]:
+    """The moment of the decision, and how it is known where it was not given."""
+    assumed = next((one for one in answer.basis.assumed if one.field == "now"), None)
+    why = f" ({assumed.why})" if assumed else ""
+    return _hanging("Decided at ", f"{time_in_words(answer.now)}{why}.")
 
 
 def _hold(answer: Recommendation) -> list[str]:

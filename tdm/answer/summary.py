@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from tdm.decision.decision import Decision
+from tdm.decision.hold import highest_trough, must_hold
 from tdm.decision.situation import Question
 from tdm.notation.formatting import percent
-from tdm.notation.sentence import Said, say, sentences
-from tdm.review.findings import Finding
+from tdm.notation.sentence import Said, listed, say, sentences
+from tdm.review.findings import CATALOGUE, Finding
+from tdm.review.of_decision import trough_in_words
 from tdm.review.of_drugs import begun, to_warn_of
-
-# The findings that are the reason of a hold.
-HOLDING = ("tolerance_hold", "level_above_20")
-
 
 ADVICE = {
     "start": "Start with {regimen}: {chance} chance of a trough of {window}.",
@@ -40,16 +38,12 @@ def summary_of(question: Question, decision: Decision, findings: tuple[Finding, 
 
 def _advice(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
     if decision.hold is not None:
-        reason = next(one for one in findings if one.code in HOLDING)
-        if decision.held_by_event:
-            rule = reason.values["rule"]
-            return say("Hold sirolimus. {rule}. Call the treating physician before any further dose.", rule=rule)
-        return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=reason.message)
+        return _hold(question, decision)
     if decision.proposal is None:
         blocking = [one.message for one in findings if one.severity == "blocking"]
         return sentences([say("No dose is advised."), *blocking])
     if decision.instead_of is not None:
-        return _restrained(question, decision, findings)
+        return _restrained(question, decision)
     chosen, values = decision.proposal, {}
     if decision.kind not in ("start", "keep"):
         going_on = decision.current
@@ -66,7 +60,30 @@ def _advice(question: Question, decision: Decision, findings: tuple[Finding, ...
     )
 
 
-def _restrained(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
+def _hold(question: Question, decision: Decision) -> Said:
+    """Why sirolimus is held: the rules of tolerance, a trough that is too high, or both."""
+    critical = question.label.number("critical_above_ng_ml")
+    high = (
+        say(
+            CATALOGUE["level_above_20"].message,
+            critical=f"{critical:g} ng/mL",
+            found=trough_in_words(highest_trough(question)),
+        )
+        if must_hold(question)
+        else None
+    )
+    if not decision.held_by:
+        assert high is not None  # nothing else holds
+        return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=high)
+    rules = listed([say(rule.sentence) for rule in decision.held_by], ". ")
+    if high is None:
+        return say("Hold sirolimus. {rule}. Call the treating physician before any further dose.", rule=rules)
+    return say(
+        "Hold sirolimus. {rule}. {reason} Call the treating physician before any further dose.", rule=rules, reason=high
+    )
+
+
+def _restrained(question: Question, decision: Decision) -> Said:
     """The sentence for an increase that is not advised: because of an event, or because the platelets respond."""
     kept, other = decision.proposal, decision.instead_of
     assert kept is not None  # one stands ...
@@ -78,13 +95,13 @@ def _restrained(question: Question, decision: Decision, findings: tuple[Finding,
         "other": other.option.regimen.in_words(),
         "other_chance": percent(other.within),
     }
-    if decision.restrained_by == "response":
+    if not decision.restrained_by:
         return say(
             "The platelets respond, so the question is clinical: keep {regimen} and watch ({chance} chance of a trough "
             "of {window}), or {other} ({other_chance})?",
             **values,
         )
-    reason = next(one.values["rule"] for one in findings if one.code == "tolerance_no_increase")
+    reason = say(decision.restrained_by[0].sentence)
     return say(
         "{reason}, so no increase. Keep {regimen} for now ({chance} chance of a trough of {window}; {other} would have "
         "{other_chance}).",

@@ -7,6 +7,7 @@ coincide) is checked here too, so that a case that exists is a case that can be 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -89,6 +90,7 @@ class Case(Noun):
             *_reversed_times(self),
             *_missed_no_dose(self),
             *_no_given_dose_before_levels(self),
+            *_no_moment(self),
         ]
         if problems:
             raise problem_error(problems)
@@ -99,6 +101,56 @@ class Case(Noun):
         """Return the clock that counts hours from the earliest time of the case."""
         times = [time for _, time in _times(self)]
         return Clock(min(times)) if times else Clock(0.0)  # one kind only, see above
+
+
+FactKind = Literal["level", "adverse event", "platelet count", "change of a covariate"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that was observed: what, when (h or a date), and which entry of the case says so."""
+
+    kind: FactKind
+    time: float | datetime
+    pointer: str
+
+
+def facts(case: Case) -> tuple[Fact, ...]:
+    """Return what was observed (h or dates): levels, adverse events with their ends, counts, changes of covariates."""
+    kinds: dict[str, FactKind] = {
+        "levels": "level",
+        "adverse_events": "adverse event",
+        "platelets": "platelet count",
+        "covariates": "change of a covariate",
+    }
+    found = [
+        Fact(kind, row.time, f"/{name}/{index}")
+        for name, kind in kinds.items()
+        for index, row in enumerate(getattr(case, name))
+    ]
+    ends = [
+        Fact("adverse event", event.end, f"/adverse_events/{index}")
+        for index, event in enumerate(case.adverse_events)
+        if event.end is not None
+    ]
+    return (*found, *ends)
+
+
+def latest_fact(case: Case) -> Fact | None:
+    """Return the latest thing observed (h or a date), which is the moment of a decision that states none."""
+    clock = case.clock
+    return max(facts(case), key=lambda fact: clock.hours(fact.time), default=None)
+
+
+def _no_moment(case: Case) -> list[Problem]:
+    """A prescription says what is planned, not what time it is."""
+    if case.now is not None or not case.doses or facts(case):
+        return []
+    sentence = say(
+        "With doses but no level, adverse event, platelet count or change of a covariate, `now` is required: the time "
+        "of the decision."
+    )
+    return [Problem(code="missing_field", pointer="/now", message=sentence)]
 
 
 def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:

@@ -11,6 +11,7 @@ from tdm.knowledge.assay import NG_ML_PER_NMOL_L, NG_ML_PER_UG_L
 from tdm.notation.clock import Time
 from tdm.notation.noun import Noun
 from tdm.notation.quantities import (
+    UMOL_L_PER_MG_DL_OF_BILIRUBIN,
     AgeYears,
     DoseMg,
     HeightCm,
@@ -21,6 +22,7 @@ from tdm.notation.quantities import (
     LevelUgL,
     PlateletCount,
     StrengthMg,
+    TotalBilirubinMgDl,
     TotalBilirubinUmolL,
     WeightKg,
     Whole,
@@ -35,26 +37,50 @@ MOST_DOSES = 20000
 MOST_MISSED = 100
 
 
-class Patient(Noun):
+class _Covariates(Noun):
+    """What a patient and a change of covariates have in common; a bilirubin stands in one of two units."""
+
+    weight_kg: WeightKg | None = None
+    hematocrit_percent: HematocritPercent | None = None
+    total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
+    total_bilirubin_mg_dl: TotalBilirubinMgDl | None = None
+
+    @model_validator(mode="after")
+    def _one_bilirubin(self) -> Self:
+        if self.total_bilirubin_umol_l is not None and self.total_bilirubin_mg_dl is not None:
+            sentence = say("A total bilirubin stands in one unit: umol/L or mg/dL.")
+            pointer = "/total_bilirubin_mg_dl"
+            raise problem_error([Problem(code="given_twice", pointer=pointer, message=sentence)])
+        return self
+
+    def covariate(self, name: str) -> float | None:
+        """Return a covariate by the name under which models use it, in the unit of that name; None if not given."""
+        value = getattr(self, name, None)
+        if name == "total_bilirubin_umol_l" and self.total_bilirubin_mg_dl is not None:
+            return UMOL_L_PER_MG_DL_OF_BILIRUBIN * self.total_bilirubin_mg_dl
+        return None if value is None else float(value)
+
+    def field_of(self, name: str) -> str:
+        """Return the name of the field (which names its unit) in which the entry holds a covariate."""
+        in_mg_dl = name == "total_bilirubin_umol_l" and self.total_bilirubin_mg_dl is not None
+        return "total_bilirubin_mg_dl" if in_mg_dl else name
+
+
+class Patient(_Covariates):
     """Who is treated, and the covariates as they are at the start; units in the names. Sex is never assumed."""
 
     weight_kg: WeightKg
     age_years: AgeYears
     sex: Literal["female", "male"] | None = None
     height_cm: HeightCm | None = None
-    hematocrit_percent: HematocritPercent | None = None
-    total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
     cyp3a5_star1_carrier: YesNo | None = None
     child_pugh: Annotated[Literal["A", "B", "C"] | None, Field(description="Child-Pugh class of the liver")] = None
 
 
-class CovariateChange(Noun):
+class CovariateChange(_Covariates):
     """New values of covariates from `time` on, in the units of their names."""
 
     time: Time
-    weight_kg: WeightKg | None = None
-    hematocrit_percent: HematocritPercent | None = None
-    total_bilirubin_umol_l: TotalBilirubinUmolL | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

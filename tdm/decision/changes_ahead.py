@@ -71,9 +71,9 @@ def _of_covariates(case: Case, history: History) -> list[tuple[float, Said, bool
     found: list[tuple[float, Said, bool]] = []
     for change in case.covariates:
         parts = [
-            _becomes(name, float(getattr(change, name)))
+            _becomes(name, value)
             for name in history.covariates_now
-            if name in NUMERIC_COVARIATES and getattr(change, name, None) is not None
+            if name in NUMERIC_COVARIATES and (value := change.covariate(name)) is not None
         ]
         if parts:
             found.append((history.clock.hours(change.time), listed(parts, ", "), False))

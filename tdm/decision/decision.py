@@ -24,6 +24,7 @@ from tdm.decision.changes_ahead import Condition
 from tdm.decision.forecast import Chance, Troughs
 from tdm.decision.hold import EVEN_CHANCE, Hold, hold_until, must_hold
 from tdm.decision.ranking import Offered, Origin, rank
+from tdm.decision.safety_rules import Rule
 from tdm.decision.situation import Question
 from tdm.knowledge.protocol import Window
 from tdm.patient.history import DrawnLevel
@@ -70,9 +71,9 @@ class Need:
 class Decision:
     """The decision with everything that led to it; `offered` is ranked, the best first.
 
-    `stopped_by` is a high level outside the fit on which an increase is not advised; `held_by_event` says that an
-    adverse event holds, whatever the level. `instead_of` is the increase that was not advised because of an event, or
-    because the platelets respond.
+    `stopped_by` is a high level outside the fit on which an increase is not advised; `held_by` are the rules of
+    tolerance that hold, whatever the level. `instead_of` is the increase that was not advised because of the rules in
+    `restrained_by`, or, where these are none, because the platelets respond.
     """
 
     kind: Kind
@@ -84,9 +85,9 @@ class Decision:
     hold: Hold | None
     best: Offered | None
     stopped_by: DrawnLevel | None = None
-    held_by_event: bool = False
+    held_by: tuple[Rule, ...] = ()
     instead_of: Offered | None = None
-    restrained_by: Literal["event", "response"] | None = None
+    restrained_by: tuple[Rule, ...] = ()
 
 
 def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decision:
@@ -98,7 +99,7 @@ def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decisio
     ranked = rank(pool, question.estimate.history.dosing.daily_dose_mg)
     asked = [_offered(question, troughs, ceiling, regimen, "asked") for regimen in question.asked]
     best = next((offered for offered in ranked if offered.eligible), None)
-    shown = _shown([*ranked, *asked], troughs, question.window)
+    shown = _shown([*ranked, *asked], best, troughs, question.window)
     decision = Decision("none", None, shown, current, ceiling, need, None, best)
     if must_hold(question):
         return replace(decision, kind="hold", hold=hold_until(question, None if contradiction else best))
@@ -258,13 +259,18 @@ def _listable(question: Question, regimen: Regimen) -> bool:
     return near and simplicity(regimen) == 0
 
 
-def _shown(ranked: Sequence[Offered], troughs: Troughs, window: Window | None) -> tuple[Offered, ...]:
-    """The first few candidates, and whatever is current, a protocol's start or asked for; with all their numbers."""
+def _shown(
+    ranked: Sequence[Offered], best: Offered | None, troughs: Troughs, window: Window | None
+) -> tuple[Offered, ...]:
+    """The first few candidates, and whatever is the best to advise, current, a protocol's start or asked for.
+
+    They come with all their numbers.
+    """
     shown, listed = [], 0
     for one in ranked:
         if one.origin in ("candidate", "solution"):
             listed += 1
-            if listed > OPTIONS_LISTED:
+            if listed > OPTIONS_LISTED and one is not best:
                 continue
         shown.append(full(one, troughs, window))
     return tuple(shown)

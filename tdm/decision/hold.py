@@ -33,10 +33,23 @@ class Hold:
 
 def must_hold(question: Question) -> bool:
     """Return whether a trough, measured or predicted, is above the critical limit (ng/mL)."""
-    critical = question.label.number("critical_above_ng_ml")
+    return highest_trough(question).ng_ml > question.label.number("critical_above_ng_ml")
+
+
+@dataclass(frozen=True)
+class HighestTrough:
+    """The higher of the last measured trough and the predicted one, ng/mL."""
+
+    ng_ml: float
+    measured: bool
+
+
+def highest_trough(question: Question) -> HighestTrough:
+    """Return the higher of the last trough that was measured and the one that is predicted, ng/mL."""
     last = question.estimate.history.last_low_point
-    measured = last is not None and not last.level.censored and last.level.value_ng_ml > critical
-    return measured or question.estimate.trough_due_ng_ml > critical
+    measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
+    predicted = question.estimate.trough_due_ng_ml
+    return HighestTrough(max(measured, predicted), measured >= predicted)
 
 
 def hold_until(question: Question, best: Offered | None) -> Hold:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from tdm.case.case import Case
 from tdm.case.entries import AdverseEvent, PlateletsCount
-from tdm.decision.decision import Decision, full
-from tdm.decision.forecast import Troughs
-from tdm.decision.hold import hold_until
-from tdm.decision.situation import Question
 from tdm.notation.clock import Clock
-from tdm.patient.platelet_response import ResponseFound
 from tdm.pk.event_table import SAME_INSTANT_H
 
 Effect = Literal["hold", "no_increase"]
@@ -90,42 +85,3 @@ def rules_for(signs: Signs) -> tuple[Rule, ...]:
     """Return the rules that apply (no unit), those that hold first."""
     applying = [rule for rule in RULES if rule.applies(signs)]
     return tuple(sorted(applying, key=lambda rule: rule.effect != "hold"))
-
-
-@dataclass(frozen=True)
-class Restrained:
-    """A decision with the rules that applied, and the decision before them where they changed it."""
-
-    decision: Decision
-    rules: tuple[Rule, ...]
-    changed_from: Decision | None
-    responds: bool
-
-
-def restrained(
-    question: Question,
-    decision: Decision,
-    troughs: Troughs,
-    rules: Sequence[Rule],
-    response: ResponseFound | None,
-) -> Restrained:
-    """Return the decision (mg, h, ng/mL) after the rules of tolerance, and after the response of the platelets."""
-    responds = response is not None and response.response != "NR"
-    after = decision
-    if any(rule.effect == "hold" for rule in rules):
-        hold = hold_until(question, None)
-        after = replace(decision, kind="hold", proposal=None, hold=hold, held_by_event=True)
-    elif decision.kind == "increase" and (rules or responds):
-        after = _not_increased(question, decision, troughs, "event" if rules else "response")
-    changed = decision if after.kind != decision.kind else None
-    return Restrained(after, tuple(rules), changed, responds and after.kind == "keep" and changed is not None)
-
-
-def _not_increased(
-    question: Question, decision: Decision, troughs: Troughs, because: Literal["event", "response"]
-) -> Decision:
-    """The present dosing instead of an increase; nothing is advised where there is none."""
-    if decision.current is None:
-        return replace(decision, kind="none", proposal=None)
-    kept = full(decision.current, troughs, question.window)
-    return replace(decision, kind="keep", proposal=kept, instead_of=decision.proposal, restrained_by=because)

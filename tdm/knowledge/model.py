@@ -26,6 +26,10 @@ WORDS: Mapping[Parameter, str] = {"cl": "clearance CL/F", "v": "volume V/F", "ka
 
 # Design rule: a typical half-life outside this range is a slip of unit, not a property of an mTOR inhibitor.
 PLAUSIBLE_HALF_LIFE_H = (1.0, 500.0)
+# Design rules: typical clearances, L/h, and absorption rates, 1/h, outside these come from a covariate that the
+# equations cannot bear (published clearances reach from 2 to 40 L/h).
+PLAUSIBLE_CL_L_PER_H = (0.01, 1000.0)
+PLAUSIBLE_KA_PER_H = (0.01, 100.0)
 # Design rule: the most random effects that the quasi-random posterior is built for.
 MOST_RANDOM_EFFECTS = 6
 # Design rules: no covariate is steeper than this power, and no factor larger than exp(LARGEST_LOG_FACTOR).
@@ -56,7 +60,11 @@ class PowerEffect(Noun, Sourced):
 
     def factor_at(self, value: float) -> float:
         """Return the factor (no unit) on the parameter at a covariate `value` in the covariate's unit."""
-        return float((value / self.reference) ** self.exponent)
+        if value == 0.0:
+            ln_factor = -math.copysign(LARGEST_LOG_FACTOR, self.exponent) if self.exponent else 0.0
+        else:
+            ln_factor = self.exponent * (math.log(value) - math.log(self.reference))
+        return math.exp(max(-LARGEST_LOG_FACTOR, min(ln_factor, LARGEST_LOG_FACTOR)))
 
     def in_words(self) -> str:
         """Return the factor as text, e.g. "(hematocrit_percent/38)^-0.901" (the covariate in its own unit)."""
@@ -74,7 +82,8 @@ class ExponentialEffect(Noun, Sourced):
 
     def factor_at(self, value: float) -> float:
         """Return the factor (no unit) on the parameter at a covariate `value` in the covariate's unit."""
-        return math.exp(min(self.coefficient * (value - self.reference), LARGEST_LOG_FACTOR))
+        ln_factor = self.coefficient * (value - self.reference)
+        return math.exp(max(-LARGEST_LOG_FACTOR, min(ln_factor, LARGEST_LOG_FACTOR)))
 
     def in_words(self) -> str:
         """Return the factor as text (the covariate in its own unit)."""
@@ -364,6 +373,11 @@ def _covariate_problems(effects: tuple[CovariateEffect, ...]) -> list[Problem]:
             accepted = listed(known, ", ")
             sentence = say("This {kind} is unknown; known are {accepted}.", kind=kind, accepted=accepted)
             problems.append(_problem("unknown_covariate", f"/covariates/{index}/covariate", sentence, accepted))
+        elif not isinstance(effect, FactorEffect):
+            quantity = NUMERIC_COVARIATES[effect.covariate]
+            if not quantity.low <= effect.reference <= quantity.high:
+                sentence = say("The reference of a covariate must be one that a patient can have.")
+                problems.append(_problem("out_of_range", f"/covariates/{index}/reference", sentence, quantity.accepted))
     return problems
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -29,20 +29,53 @@ FIRST_YEAR, LAST_YEAR = 1990, 2200
 def read_time(value: Any) -> float | datetime:
     """Return a time of a case as hours or as a datetime; raise a pydantic error for anything else or impossible."""
     if isinstance(value, datetime):
-        return value
+        return _checked(_plain(value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return HOURS.check(float(value) if abs(value) <= HOURS.high else math.inf)
     if isinstance(value, str) and _ISO.fullmatch(value):
         try:
             time = datetime.fromisoformat(value)
         except ValueError:
-            raise _not_usable("impossible_time", say("There is no such date or time in the calendar.")) from None
-        if not FIRST_YEAR <= time.year <= LAST_YEAR:
-            accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
-            sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
-            raise _not_usable("out_of_range", sentence, accepted)
-        return time
-    raise _not_usable(
+            raise _impossible() from None
+        return _checked(time)
+    raise _no_time()
+
+
+def _plain(value: datetime) -> datetime:
+    """A date and time of any library as a plain one with a fixed offset.
+
+    Differences between datetimes of one time zone ignore its clock changes; those between fixed offsets are elapsed
+    time. A wall time that a clock change skips does not exist.
+    """
+    if not isinstance(value.year, int):  # NaT of pandas is a datetime, but no date
+        raise _no_time()
+    wall = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
+    if value.tzinfo is None:
+        return wall
+    try:
+        offset = value.utcoffset()
+        instant = wall.replace(tzinfo=timezone(offset)) if offset is not None else None
+        if instant is not None and instant.astimezone(value.tzinfo).replace(tzinfo=None) != wall:
+            raise _impossible()
+    except OverflowError:
+        return wall  # at the ends of the calendar, far outside the accepted years
+    return wall if instant is None else instant
+
+
+def _checked(time: datetime) -> datetime:
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
+        sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
+        raise _not_usable("out_of_range", sentence, accepted)
+    return time
+
+
+def _impossible() -> PydanticCustomError:
+    return _not_usable("impossible_time", say("There is no such date or time in the calendar."))
+
+
+def _no_time() -> PydanticCustomError:
+    return _not_usable(
         "not_a_time", say("A time is a number of hours or an ISO 8601 date and time such as 2026-03-01T08:00.")
     )
 

@@ -84,7 +84,16 @@ BILIRUBIN = Quantity(
     "umol/L",
     1.0,
     1000.0,
-    below="Was it entered in mg/dL?",
+    below="Was it entered in mg/dL? Then enter it as total_bilirubin_mg_dl.",
+)
+# The molar mass of bilirubin, C33H36N4O6, is 584.67 g/mol: 1 mg/dL is 10 / 0.58467 umol/L.
+UMOL_L_PER_MG_DL_OF_BILIRUBIN = 10.0 / 0.58467
+BILIRUBIN_MG_DL = Quantity(
+    "A total bilirubin",
+    "mg/dL",
+    0.05,
+    60.0,
+    beyond="Was it entered in umol/L? Then enter it as total_bilirubin_umol_l.",
 )
 DOSE = Quantity(
     "A dose",
@@ -125,6 +134,9 @@ AgeYears = Annotated[Number, AfterValidator(AGE.check), Field(description="Age, 
 HeightCm = Annotated[Number, AfterValidator(HEIGHT.check), Field(description="Height, cm")]
 HematocritPercent = Annotated[Number, AfterValidator(HEMATOCRIT.check), Field(description="Haematocrit, %")]
 TotalBilirubinUmolL = Annotated[Number, AfterValidator(BILIRUBIN.check), Field(description="Total bilirubin, umol/L")]
+TotalBilirubinMgDl = Annotated[
+    Number, AfterValidator(BILIRUBIN_MG_DL.check), Field(description="Total bilirubin, mg/dL")
+]
 DoseMg = Annotated[Number, AfterValidator(DOSE.check), Field(description="Dose, mg")]
 StrengthMg = Annotated[Number, AfterValidator(STRENGTH.check), Field(description="Strength or step, mg")]
 LevelNgMl = Annotated[Number, AfterValidator(LEVEL.check), Field(description="Whole-blood concentration, ng/mL")]

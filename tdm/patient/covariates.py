@@ -9,11 +9,21 @@ from dataclasses import dataclass, replace
 from tdm.case.case import Case
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import liver_change
-from tdm.knowledge.model import PLAUSIBLE_HALF_LIFE_H, Limit, Parameter, PopulationModel, half_life_h
+from tdm.knowledge.model import (
+    PLAUSIBLE_CL_L_PER_H,
+    PLAUSIBLE_HALF_LIFE_H,
+    PLAUSIBLE_KA_PER_H,
+    UNITS,
+    WORDS,
+    Limit,
+    Parameter,
+    PopulationModel,
+    half_life_h,
+)
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
 from tdm.notation.refusal import Problem, Refused, refuse
-from tdm.notation.sentence import say, sentences
+from tdm.notation.sentence import Said, say, sentences
 from tdm.pk.event_table import SAME_INSTANT_H
 
 # Design rules: changes that are planned this far after the decision are foreseen ...
@@ -51,9 +61,9 @@ def covariate_pieces(
     assumed: dict[str, float] = {}
     missing = []
     for name in model.covariates_used:
-        given = getattr(case.patient, name, None) if name not in COMEDICATION_COVARIATES else 0.0
+        given = case.patient.covariate(name) if name not in COMEDICATION_COVARIATES else 0.0
         if given is not None:
-            values[name] = float(given)
+            values[name] = given
         elif name in model.assume:
             values[name] = assumed[name] = model.assume[name].value
         else:
@@ -86,11 +96,10 @@ def holding_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePie
 
 def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
     """Refuse a patient for whom the model's equations leave what is plausible."""
-    low, high = PLAUSIBLE_HALF_LIFE_H
     clearance, volume = typical["cl"], typical["v"]
     half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
-    if not (low <= half_life <= high and typical["ka"] > 0):
-        accepted = say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit="h")
+    if not _plausible(half_life, PLAUSIBLE_HALF_LIFE_H):
+        accepted = _in_words(PLAUSIBLE_HALF_LIFE_H, "h")
         sentence = say(
             "For this patient the equations of the model {model} give a typical half-life that is not plausible "
             "({accepted}).",
@@ -98,15 +107,35 @@ def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) ->
             accepted=accepted,
         )
         raise refuse("half_life_implausible", "/patient", sentence, accepted)
+    others: dict[Parameter, tuple[float, float]] = {"cl": PLAUSIBLE_CL_L_PER_H, "ka": PLAUSIBLE_KA_PER_H}
+    for name, bounds in others.items():
+        if not _plausible(typical[name], bounds):
+            accepted = _in_words(bounds, UNITS[name])
+            sentence = say(
+                "For this patient the equations of the model {model} give a typical {parameter} that is not plausible "
+                "({accepted}).",
+                model=model.id,
+                parameter=WORDS[name],
+                accepted=accepted,
+            )
+            raise refuse("parameter_implausible", "/patient", sentence, accepted)
+
+
+def _plausible(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= value <= bounds[1]  # false for a number that is none
+
+
+def _in_words(bounds: tuple[float, float], unit: str) -> Said:
+    return say("{low} to {high} {unit}", low=f"{bounds[0]:g}", high=f"{bounds[1]:g}", unit=unit)
 
 
 def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[float, int, str, float]]:
     """Changes of the model's covariates: time (h), index in the case (or -1), name, value in its own unit."""
     found = [
-        (clock.hours(change.time), index, name, float(getattr(change, name)))
+        (clock.hours(change.time), index, name, value)
         for index, change in enumerate(case.covariates)
         for name in model.covariates_used
-        if getattr(change, name, None) is not None
+        if (value := change.covariate(name)) is not None
     ]
     for name in COMEDICATION_COVARIATES:
         if name in model.covariates_used:
@@ -132,12 +161,12 @@ def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
 
 def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | None:
     """Return the value of a covariate of the case (own unit) at a time (h on the clock), if it was given by then."""
-    value = getattr(case.patient, name, None)
+    value = case.patient.covariate(name)
     for change in sorted(case.covariates, key=lambda one: clock.hours(one.time)):
-        later = getattr(change, name, None)
+        later = change.covariate(name)
         if later is not None and clock.hours(change.time) <= hours + SAME_INSTANT_H:
             value = later
-    return None if value is None else float(value)
+    return value
 
 
 def _missing_covariate(model: PopulationModel, name: str) -> Problem:
@@ -165,12 +194,12 @@ def checked_limits(case: Case, model: PopulationModel, clock: Clock, now_h: floa
 
 
 def _values_of(case: Case, name: str, clock: Clock, now_h: float) -> list[tuple[str, float]]:
-    start = getattr(case.patient, name, None)
-    found = [(f"/patient/{name}", float(start))] if start is not None else []
+    start = case.patient.covariate(name)
+    found = [(f"/patient/{case.patient.field_of(name)}", start)] if start is not None else []
     for index, change in enumerate(case.covariates):
-        value = getattr(change, name, None)
+        value = change.covariate(name)
         if value is not None and clock.hours(change.time) <= now_h + SAME_INSTANT_H:
-            found.append((f"/covariates/{index}/{name}", float(value)))
+            found.append((f"/covariates/{index}/{change.field_of(name)}", value))
     return found
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
 
-from tdm.case.case import Case
+from tdm.case.case import Case, latest_fact
 from tdm.case.entries import Level
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.interactions import Interactions
@@ -42,7 +43,6 @@ from tdm.patient.dosing import (
     dosing_at,
     expected_until,
     given_until,
-    last_dose_h,
     regimen_changes,
 )
 from tdm.patient.drug_effects import Interaction, Spell, acting_between, adherence_of, interactions_of, spells_of
@@ -102,6 +102,10 @@ class History:
     expected: Runs
     undisturbed: CovariatePiece
 
+    def is_ahead(self, time: float | datetime) -> bool:
+        """Return whether a time of the case (h or a date) lies after the decision."""
+        return self.clock.hours(time) > self.now_h + SAME_INSTANT_H
+
     @property
     def first_dose_h(self) -> float | None:
         """Return when the first dose was given (h), if any was."""
@@ -148,7 +152,7 @@ def read_history(case: Case, model: PopulationModel, label: LabelRules, known: I
     clock = case.clock
     spells = spells_of(case, clock, known)
     declared = declared_runs(case.doses, clock)
-    now_h = _now(case, clock, declared)
+    now_h = _now(case, clock)
     given, planned = given_until(declared, now_h)
     begin_h = min([now_h, *given.start_h.tolist()])
     interactions = acting_between(
@@ -188,13 +192,12 @@ def read_history(case: Case, model: PopulationModel, label: LabelRules, known: I
     )
 
 
-def _now(case: Case, clock: Clock, declared: Runs) -> float:
+def _now(case: Case, clock: Clock) -> float:
+    """The moment of the decision (h): as given, or the latest observed fact, or the start."""
     if case.now is not None:
         return clock.hours(case.now)
-    last = [clock.hours(level.time) for level in case.levels]
-    if len(declared.count):
-        last.append(float(last_dose_h(declared).max()))
-    return max(last, default=0.0)
+    latest = latest_fact(case)
+    return clock.hours(latest.time) if latest is not None else 0.0
 
 
 def _drawn_levels(

@@ -79,6 +79,24 @@ CATALOGUE: Mapping[str, Entry] = {
         "Treat the event first; decide on the dose with the treating physician.",
         DESIGN_RULE,
     ),
+    "level_in_future": Entry(
+        "critical",
+        "The level of {time} lies after the time of the decision ({now}).",
+        "It is not fitted. Check its date, or move `now`.",
+        DESIGN_RULE,
+    ),
+    "event_in_future": Entry(
+        "critical",
+        "The adverse event of {time} ({event}) lies after the time of the decision ({now}).",
+        "It holds and stops nothing in this answer. Check its date, or move `now`.",
+        DESIGN_RULE,
+    ),
+    "count_in_future": Entry(
+        "critical",
+        "The platelet count of {time} ({count}) lies after the time of the decision ({now}).",
+        "It is not part of this answer. Check its date, or move `now`.",
+        DESIGN_RULE,
+    ),
     "liver_severe": Entry(
         "critical",
         "Child-Pugh {child_pugh}: clearance changed by {change} in a small group (x {clearance} here); the label takes "
@@ -134,12 +152,6 @@ CATALOGUE: Mapping[str, Entry] = {
         "It is not fitted. Check the times, or enter the doses before it.",
         DESIGN_RULE,
     ),
-    "level_in_future": Entry(
-        "warning",
-        "The level of {time} lies after the time of the decision.",
-        "It is not fitted. Check its date, or move `now`.",
-        DESIGN_RULE,
-    ),
     "not_a_trough": Entry(
         "warning",
         "The level of {time} was drawn {since} after a dose that is given every {interval}: it is no trough.",
@@ -175,6 +187,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "{quantity} of {value} is outside what the model {model} was studied in ({studied}).",
         "The prediction is extrapolated; rely on levels more than on it.",
         MODEL,
+    ),
+    "bilirubin_unit": Entry(
+        "warning",
+        "A total bilirubin of {value} is unusual; the same number in {other_unit} would be usual ({other}).",
+        "Check the unit: `total_bilirubin_umol_l` and `total_bilirubin_mg_dl` are both accepted.",
+        DESIGN_RULE,
     ),
     "prior_borrowed": Entry(
         "warning",

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tdm.case.case import Case
-from tdm.decision.safety_rules import Restrained, Rule
+from tdm.decision.restraint import Restrained
+from tdm.decision.safety_rules import Rule
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import WORDS, liver_change

@@ -13,11 +13,16 @@ from tdm.knowledge.assay import is_immunoassay
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
-from tdm.notation.formatting import when
-from tdm.notation.quantities import NUMERIC_COVARIATES, range_in_words
+from tdm.notation.formatting import time_in_words, when
+from tdm.notation.quantities import NUMERIC_COVARIATES, UMOL_L_PER_MG_DL_OF_BILIRUBIN, range_in_words
 from tdm.notation.sentence import say
 from tdm.patient.history import History
 from tdm.review.findings import Finding, finding
+
+# A total bilirubin below this, umol/L, is rare (the normal range begins at 3.4) and would be a usual one in mg/dL ...
+UNUSUAL_BELOW_UMOL_L = 5.0
+# ... and one above this, mg/dL, is rare outside liver failure and would be a usual one in umol/L.
+UNUSUAL_ABOVE_MG_DL = 5.0
 
 
 def review_case(
@@ -32,6 +37,8 @@ def review_case(
         *_assays(history, label),
         *_dosing(history),
         *_hematocrit(case, history),
+        *_bilirubin(case, history),
+        *_after_now(case, history),
     ]
 
 
@@ -66,7 +73,7 @@ def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding
         if drawn.why_unused == "before_first_dose":
             yield finding("level_before_first_dose", time=time)
         elif drawn.why_unused == "in_future":
-            yield finding("level_in_future", time=time)
+            yield finding("level_in_future", time=time, now=when(history.clock, history.now_h))
         elif drawn.why_unused == "too_early":
             assert drawn.interval_h is not None  # there was a dose
             earliest = f"{model.earliest_sample_fraction * drawn.interval_h:.3g} h"
@@ -115,3 +122,29 @@ def _hematocrit(case: Case, history: History) -> Iterator[Finding]:
     value = low_hematocrit(case, history)
     if value is not None:
         yield finding("low_hematocrit", hematocrit=f"{value:g} %")
+
+
+def _bilirubin(case: Case, history: History) -> Iterator[Finding]:
+    """A bilirubin that would be usual in the other unit: few patients have it, and a slip of the unit is common."""
+    entries = [case.patient, *(change for change in case.covariates if not history.is_ahead(change.time))]
+    for entry in entries:
+        micromoles, milligrams = entry.total_bilirubin_umol_l, entry.total_bilirubin_mg_dl
+        if micromoles is not None and micromoles < UNUSUAL_BELOW_UMOL_L:
+            other = f"{micromoles * UMOL_L_PER_MG_DL_OF_BILIRUBIN:.3g} umol/L"
+            yield finding("bilirubin_unit", value=f"{micromoles:g} umol/L", other_unit="mg/dL", other=other)
+        if milligrams is not None and milligrams > UNUSUAL_ABOVE_MG_DL:
+            other = f"{milligrams / UMOL_L_PER_MG_DL_OF_BILIRUBIN:.2g} mg/dL"
+            yield finding("bilirubin_unit", value=f"{milligrams:g} mg/dL", other_unit="umol/L", other=other)
+
+
+def _after_now(case: Case, history: History) -> Iterator[Finding]:
+    """What was observed after the decision contradicts its time; levels are told where they are read."""
+    now = when(history.clock, history.now_h)
+    for event in case.adverse_events:
+        if history.is_ahead(event.time):
+            named = say("{term}, grade {grade}", term=say(event.term), grade=str(event.grade))
+            yield finding("event_in_future", time=time_in_words(event.time), event=named, now=now)
+    for count in case.platelets:
+        if history.is_ahead(count.time):
+            counted = f"{count.count_10e9_l:g} x 10^9/L"
+            yield finding("count_in_future", time=time_in_words(count.time), count=counted, now=now)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tdm.decision.candidates import is_preparable
 from tdm.decision.decision import NOTABLE_LOSS, Decision, unexplained_high
 from tdm.decision.forecast import Troughs
-from tdm.decision.hold import EVEN_CHANCE
+from tdm.decision.hold import EVEN_CHANCE, HighestTrough, highest_trough
 from tdm.decision.situation import Question
 from tdm.notation.formatting import percent, when
 from tdm.notation.quantities import range_in_words
@@ -39,21 +39,18 @@ def review_decision(question: Question, decision: Decision, troughs: Troughs, si
 
 
 def _high_levels(question: Question) -> Iterator[Finding]:
-    history, label = question.estimate.history, question.label
-    trough = history.last_low_point
-    measured = trough.level.value_ng_ml if trough is not None and not trough.level.censored else 0.0
-    predicted_now = question.estimate.trough_due_ng_ml
-    highest = max(measured, predicted_now)
-    found = (
-        say("measured {level}", level=f"{measured:.3g} ng/mL")
-        if measured >= predicted_now
-        else say("predicted {level} now", level=f"{predicted_now:.3g} ng/mL")
-    )
+    label, highest = question.label, highest_trough(question)
     critical, alert = label.number("critical_above_ng_ml"), label.number("alert_above_ng_ml")
-    if highest > critical:
-        yield finding("level_above_20", critical=f"{critical:g} ng/mL", found=found)
-    elif highest > alert:
-        yield finding("level_above_15", alert=f"{alert:g} ng/mL", found=found)
+    if highest.ng_ml > critical:
+        yield finding("level_above_20", critical=f"{critical:g} ng/mL", found=trough_in_words(highest))
+    elif highest.ng_ml > alert:
+        yield finding("level_above_15", alert=f"{alert:g} ng/mL", found=trough_in_words(highest))
+
+
+def trough_in_words(highest: HighestTrough) -> Said:
+    """Return what makes a trough high as text: measured or predicted, ng/mL."""
+    level = f"{highest.ng_ml:.3g} ng/mL"
+    return say("measured {level}", level=level) if highest.measured else say("predicted {level} now", level=level)
 
 
 def _unexplained_high(question: Question, decision: Decision) -> Iterator[Finding]:

@@ -57,11 +57,26 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
                 yield f"{at}/{key}: {side}: {_short(value)}"
             else:
                 yield from differences(before[key], after[key], f"{at}/{key}")
+    elif _are_findings(before) and _are_findings(after):
+        yield from differences(_by_code(before), _by_code(after), at)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from differences(old, new, f"{at}/{place}")
     elif not _same(before, after):
         yield f"{at}: {_short(before)} -> {_short(after)}"
+
+
+def _are_findings(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "code" in one for one in value)
+
+
+def _by_code(found: list[Json]) -> Json:
+    """Findings by their codes, numbered where one stands several times."""
+    by: Json = {}
+    for one in found:
+        number = sum(code.partition(" ")[0] == one["code"] for code in by)
+        by[f"{one['code']} {number + 1}" if number else one["code"]] = one
+    return by
 
 
 def _same(before: Any, after: Any) -> bool:
