@@ -6,6 +6,7 @@ provide (and then shrink). Times in h or as dates, doses in mg, levels in ng/mL.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -132,7 +133,7 @@ def _levels(draw: Random, runs: list[Json], days: int, child: bool) -> list[Json
     """Levels near what a random patient would show, at pre-dose times or hours away from them."""
     if not runs:
         return []
-    clearance = TYPICAL_CL_L_PER_H * draw.lognormvariate(0.0, SPREAD_OF_LN_CL) * (0.6 if child else 1.0)
+    clearance = TYPICAL_CL_L_PER_H * math.exp(draw.uniform(-2.0, 2.0) * SPREAD_OF_LN_CL) * (0.6 if child else 1.0)
     levels: list[Json] = []
     for _ in range(draw.choice([0, 1, 1, 1, 2, 2, 3, 5])):
         run = draw.choice(runs)
@@ -142,7 +143,7 @@ def _levels(draw: Random, runs: list[Json], days: int, child: bool) -> list[Json
         if time <= 0:
             continue
         average = 1000.0 * run["dose_mg"] / every / clearance
-        value = average * draw.lognormvariate(-0.2, 0.3) * draw.choice([1.0] * 12 + [4.0, 0.1])
+        value = average * math.exp(draw.uniform(-0.8, 0.4)) * draw.choice([1.0] * 12 + [4.0, 0.1])
         value = round(min(max(value, 0.3), 150.0), 1)
         level: Json = {"time": time}
         if draw.random() < 0.1:

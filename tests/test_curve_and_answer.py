@@ -449,6 +449,7 @@ UNITS = (
     "_cm",
     "_percent",
     "_umol_l",
+    "_mg_dl",
     "_mg",
     "_h",
     "_ng_ml",

@@ -258,16 +258,6 @@ def test_the_next_dose_is_due_at_its_usual_time_or_at_once_after_an_interruption
     assert found.proposal.start_at == due
 
 
-def test_now_is_the_later_of_the_last_level_and_the_last_dose() -> None:
-    for last_dose, last_level, now in ((216.0, 240.0, 240.0), (264.0, 240.0, 264.0)):
-        case = adult(doses=[run(2, int(last_dose / 24) + 1)], levels=[level(last_level, 8.0)], now=None)
-        assumed = {one.field: one.value for one in answer(case).basis.assumed}
-        assert assumed["now"] == f"{now:g} h"
-        explicit = answer(changed(case, now=now))
-        assert explicit.proposal == answer(case).proposal
-        assert "now" not in {one.field for one in explicit.basis.assumed}
-
-
 # --- covariates over time ---------------------------------------------------------------------------------------------
 
 

@@ -202,7 +202,7 @@ def test_hessian_at_the_mode() -> None:
 def test_without_levels_the_mode_is_the_population() -> None:
     """Nothing measured: eta is 0, the covariance omega, the objective 0."""
     _, case, _, problem = random_cases()[0]
-    modes = fit(cohort_from({**case, "levels": []}))
+    modes = fit(cohort_from({**case, "levels": [], "now": 2000.0}))
     np.testing.assert_allclose(modes.eta, 0.0, atol=1e-12)
     np.testing.assert_allclose(modes.covariance[0], np.linalg.inv(problem.omega_inverse), rtol=1e-12)
     np.testing.assert_allclose(modes.objective, 0.0, atol=1e-12)

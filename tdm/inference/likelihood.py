@@ -183,7 +183,8 @@ def weighted_residuals(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
     """
     if cohort.residual.log_sd is not None:
         return np.asarray(np.log(cohort.level_ng_ml / prediction_ng_ml) / cohort.residual.log_sd)
-    return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.residual.sd_ng_ml(prediction_ng_ml))
+    with np.errstate(divide="ignore"):  # a prediction that underflows to zero leaves a proportional error without SD
+        return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.residual.sd_ng_ml(prediction_ng_ml))
 
 
 def _by_patient(course: Course, values: Floats) -> Floats:

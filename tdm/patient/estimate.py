@@ -281,7 +281,9 @@ def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
         - level_objective(estimate.cohort, estimate.at_levels)[:, 0]
         - prior_objective(estimate.cohort.variability, eta)
     )
-    weight = estimate.draws.weight * np.exp(-0.5 * (change - change[estimate.draws.weight > 0].min()))
+    possible = estimate.draws.weight > 0.0
+    weight = np.zeros_like(change)
+    weight[possible] = estimate.draws.weight[possible] * np.exp(-0.5 * (change[possible] - change[possible].min()))
     return np.asarray(weight / weight.sum())
 
 
