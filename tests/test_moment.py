@@ -154,7 +154,7 @@ def test_a_time_that_is_none_is_refused_and_never_crashes(moment: Any, code: str
 class NotATime(datetime):
     """What the missing date of a data frame looks like: a datetime, none of whose parts is a number."""
 
-    year = property(lambda self: float("nan"))  # type: ignore[assignment]
+    year = property(lambda self: float("nan"))
 
 
 def test_a_missing_date_of_a_data_frame_is_refused() -> None:
