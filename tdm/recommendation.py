@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tdm.answer.answer import Recommendation
 from tdm.answer.compose import Surroundings, assemble
 from tdm.case.case import Case
 from tdm.case.regimen import Regimen
 from tdm.decision.changes_ahead import conditions
 from tdm.decision.decision import decide
-from tdm.decision.forecast import Troughs
+from tdm.decision.forecast import forecast_of
 from tdm.decision.outlook import outlooks
-from tdm.decision.restraint import restrained
-from tdm.decision.safety_rules import Signs, counts_by, rules_for, signs_of
-from tdm.decision.situation import Question
+from tdm.decision.safety_rules import Rule, counts_by, rules_for, signs_of
+from tdm.decision.situation import Situation
+from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.protocol import Window
+from tdm.notation.quantities import range_in_words
+from tdm.notation.refusal import refuse
+from tdm.notation.sentence import say
+from tdm.patient.agreement import contradiction, irreconcilable, low_levels
 from tdm.patient.covariates import covariate_at, modelled_comedications
+from tdm.patient.dosing import daily_dose_at, regimen_changes, resumptions, single_doses, were_observed
 from tdm.patient.estimate import Estimate, estimate_individual
 from tdm.patient.follow_up import visits
-from tdm.patient.history import read_history
-from tdm.patient.platelet_response import response_of
+from tdm.patient.history import DrawnLevel, History, read_history
+from tdm.patient.platelet_response import ResponseFound, response_of
+from tdm.pk.event_table import SAME_INSTANT_H
 from tdm.review.findings import not_blocking, ordered
-from tdm.review.of_care import review_care, review_restraint, review_visits
+from tdm.review.of_care import review_care, review_visits
 from tdm.review.of_case import review_case
 from tdm.review.of_decision import review_decision
 from tdm.review.of_drugs import review_drugs, review_prospect
@@ -33,53 +42,134 @@ def recommend(case: Case) -> Recommendation:
     Raises `Refused` when a hard limit forbids an answer, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    history = read_history(case, sources.model, sources.label, sources.interactions)
-    estimated = estimate_individual(sources.model, history)
-    troughs = Troughs(estimated, estimated.draws.weight)
-    question = _question(case, sources, estimated)
-    findings = review_case(case, history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
-    contradiction = any(one.code == "levels_contradict" for one in findings)
-    ranked = decide(question, troughs, contradiction)
-    rules = rules_for(_signs(case, question))
+    estimated = estimate(case)
+    history = estimated.history
     response = response_of(counts_by(case, history.clock, history.now_h), history.clock, case.response_definition)
-    result = restrained(question, ranked, troughs, rules, response)
-    decision = result.decision
+    forecast = forecast_of(estimated)
+    situation = _situation(case, sources, estimated, response)
+    decision = decide(situation, forecast)
     planned = visits(case, sources.protocol, history.clock, history.first_dose_h, history.now_h)
-    ahead = outlooks(question, decision, troughs)
-    findings += review_drugs(history, sources.interactions, modelled_comedications(sources.model))
-    findings += review_prospect(history, ahead)
-    findings += review_care(case, history, sources.label, response, question.window)
-    findings += review_restraint(result) + review_visits(history, planned)
-    findings += review_decision(question, decision, troughs, sister_windows(sources.protocol))
+    ahead = outlooks(situation, decision, forecast)
+    findings = [
+        *review_case(case, history, sources.model, sources.protocol, sources.label),
+        *review_fit(estimated),
+        *review_drugs(history, sources.interactions, modelled_comedications(sources.model)),
+        *review_prospect(history, ahead),
+        *review_care(case, history, sources.label, response, situation.window),
+        *review_visits(history, planned),
+        *review_decision(situation, decision, forecast, estimated, sister_windows(sources.protocol)),
+    ]
     if decision.kind == "hold":
         findings = not_blocking(findings)
     surroundings = Surroundings(ahead, response, planned)
-    return assemble(case, question, decision, ordered(findings), sources.why_model, surroundings)
+    return assemble(case, situation, decision, forecast, estimated, ordered(findings), sources.why_model, surroundings)
 
 
 def estimate(case: Case) -> Estimate:
     """Return the estimate of a case's patient: mode, covariance and posterior draws (units in its fields).
 
-    Raises `Refused` when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
+    Where the levels contradict each other and the newest ones, at least two, agree, it rests on these. Raises `Refused`
+    when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
     history = read_history(case, sources.model, sources.label, sources.interactions)
-    return estimate_individual(sources.model, history)
+    _check_daily_dose(history, sources.model)
+    estimated = estimate_individual(sources.model, history)
+    if contradiction(estimated) is None:
+        return estimated
+    for newest in range(len(history.used) - 1, 1, -1):
+        later = estimate_individual(sources.model, history.with_newest(newest))
+        if contradiction(later) is None:
+            return later
+    return estimated
 
 
-def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
-    return Question(
-        estimate=estimated,
-        window=case.target or sources.protocol.window,
+def _check_daily_dose(history: History, model: PopulationModel) -> None:
+    """Refuse a patient whose present daily dose is outside the hard limits of the model."""
+    daily = history.dosing.daily_dose_mg
+    for limit in model.limits:
+        if limit.of == "daily_dose_mg" and daily is not None and not limit.admits(daily):
+            accepted = range_in_words(limit.hard_low, limit.hard_high, "mg")
+            sentence = say(
+                "A daily dose of {value} is outside what the model {model} may be used for ({accepted}).",
+                value=f"{daily:g} mg",
+                model=model.id,
+                accepted=accepted,
+            )
+            raise refuse("outside_hard_limit", "/doses", sentence, accepted)
+
+
+def _situation(case: Case, sources: Sources, estimated: Estimate, response: ResponseFound | None) -> Situation:
+    history, window = estimated.history, case.target or sources.protocol.window
+    levels = tuple(sorted((drawn for drawn in history.levels if drawn.observed), key=lambda drawn: drawn.time_h))
+    drug_changes = history.drug_changes_h
+    times, _ = single_doses(history.given)
+    return Situation(
+        now_h=history.now_h,
+        start_h=history.start_h,
+        window=window,
         protocol=sources.protocol,
         label=sources.label,
         product=case.product,
-        asked=case.regimens,
-        age_years=case.patient.age_years,
-        starts=_starts(case, sources, estimated),
         product_given="product" in case.model_fields_set,
+        asked=case.regimens,
+        starts=_starts(case, sources, estimated),
+        age_years=case.patient.age_years,
+        dosing=history.dosing,
+        levels=levels,
+        changes_h=tuple(sorted([*_dose_changes(history), *drug_changes])),
+        drug_changes_h=drug_changes,
+        last_dose_since=lambda hours: bool(np.any(times > hours + SAME_INSTANT_H)),
         later=conditions(case, estimated),
+        rules=_rules(case, sources, estimated),
+        responds=response is not None and response.response != "NR",
+        low=_low(case, estimated),
+        disagree=contradiction(estimated) is not None,
+        irreconcilable=irreconcilable(estimated) is not None,
+        accepted_daily_mg=_accepted_daily_mg(estimated, window),
+        most_daily_mg=next((limit.hard_high for limit in sources.model.limits if limit.of == "daily_dose_mg"), None),
     )
+
+
+def _dose_changes(history: History) -> list[float]:
+    """When the dosing began, changed, or was resumed after an interruption (h)."""
+    if not len(history.given.count):
+        return []
+    return [*regimen_changes(history.given).tolist(), *resumptions(history.given)]
+
+
+def _accepted_daily_mg(estimated: Estimate, window: Window | None) -> float | None:
+    """The daily dose (mg) under which the last trough was at or below the top of the window, under today's drugs.
+
+    Without one under today's drugs, it is that of the last such trough at all.
+    """
+    history = estimated.history
+    if window is None:
+        return None
+    accepted = [
+        drawn for drawn in history.used if drawn.is_trough_or_later and drawn.level.value_ng_ml <= window.high_ng_ml
+    ]
+    parts = history.piece_at(history.decided_h).parts
+    alike = [drawn for drawn in accepted if history.piece_at(drawn.time_h).parts == parts]
+    return daily_dose_at(history.given, (alike or accepted)[-1].time_h) if accepted else None
+
+
+def _low(case: Case, estimated: Estimate) -> DrawnLevel | None:
+    """The newest level if it is unexpectedly low and nobody saw the doses before it."""
+    low = low_levels(estimated)
+    if not low or low[-1].drawn is not estimated.history.used[-1]:
+        return None
+    newest = low[-1].drawn
+    return None if were_observed(case.doses, estimated.history.clock, newest.time_h) else newest
+
+
+def _rules(case: Case, sources: Sources, estimated: Estimate) -> tuple[Rule, ...]:
+    """What adverse events and platelets forbid."""
+    history, label = estimated.history, sources.label
+    last = history.last_low_point
+    measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
+    highest = max(measured, estimated.trough_due_ng_ml)
+    return rules_for(signs_of(case, history.clock, history.now_h, highest, label.number("alert_above_ng_ml")))
 
 
 def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen, ...]:
@@ -95,12 +185,3 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []
     return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))
-
-
-def _signs(case: Case, question: Question) -> Signs:
-    estimate, label = question.estimate, question.label
-    last = estimate.history.last_low_point
-    measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
-    highest = max(measured, estimate.trough_due_ng_ml)
-    history = estimate.history
-    return signs_of(case, history.clock, history.now_h, highest, label.number("alert_above_ng_ml"))

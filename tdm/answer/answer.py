@@ -85,6 +85,7 @@ class AnswerOption(_Noun):
     measured_within: Rounded | None
     reason: Said
     asked: bool = False
+    needs_second_opinion: bool = False
     curve: Curve | None = None
     next_level: NextLevelAnswer | None = None
 
@@ -141,7 +142,10 @@ class IndividualAnswer(_Noun):
 
 
 class LevelFit(_Noun):
-    """A level against the model, ng/mL; the weighted residual (no unit) is null where censored or not used."""
+    """A level against the model, ng/mL; the weighted residual (no unit) is null where censored or not used.
+
+    `role` says what it is used for: fitted, or a bound of the trough that follows, or not and why.
+    """
 
     time: AnswerTime
     observed_ng_ml: Rounded | None
@@ -150,6 +154,7 @@ class LevelFit(_Noun):
     individual_ng_ml: Rounded
     weighted_residual: Rounded | None
     used: bool
+    role: Literal["fitted", "bound", "before_first_dose", "in_future", "superseded"]
 
 
 class Fit(_Noun):
@@ -263,6 +268,7 @@ class Recommendation(_Noun):
     now: AnswerTime
     window: WindowAnswer | None
     proposal: AnswerOption | None
+    expected_to_reach: bool | None
     hold: HoldAnswer | None
     options: tuple[AnswerOption, ...]
     current: AnswerOption | None

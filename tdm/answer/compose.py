@@ -1,4 +1,4 @@
-"""From the decision to the answer: wording, rounding, provenance and the curve; no rule of the domain is made here."""
+"""From the decision to the answer: rounding, provenance and the curve; no rule of the domain is made here."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from tdm.answer.provenance import basis_of
 from tdm.answer.summary import summary_of
 from tdm.case.case import Case
 from tdm.case.regimen import Regimen
-from tdm.decision.decision import Decision, later_troughs
-from tdm.decision.forecast import QUANTILES, Option
+from tdm.decision.decision import Advice, Decision, Hold, proposal_of
+from tdm.decision.forecast import QUANTILES, Forecast, Option
 from tdm.decision.label_proportion import Proportion, label_proportion
-from tdm.decision.next_level import NextLevel, after_drug_change, next_level, next_trough, repeat_soon
+from tdm.decision.next_level import NextLevel, next_level
 from tdm.decision.outlook import Outlook
 from tdm.decision.ranking import Offered
 from tdm.decision.safety_rules import counts_by
-from tdm.decision.situation import Question
+from tdm.decision.situation import Situation
 from tdm.inference.importance_sampling import quantiles
 from tdm.notation.clock import Clock
 from tdm.notation.formatting import percent
@@ -52,8 +52,6 @@ from tdm.patient.platelet_response import Definition, ResponseFound, response_of
 from tdm.pk.superposition import Floats
 from tdm.review.findings import Finding
 
-# The findings after which a level has to be repeated soon.
-REPEAT_AFTER = ("levels_contradict", "check_adherence")
 # The texts of the label file that are checked before the first dose.
 PRECAUTIONS = ("before_start", "contraception", "vaccines", "monitoring", "allergy")
 
@@ -67,37 +65,56 @@ class Surroundings:
     visits: tuple[Visit, ...]
 
 
+@dataclass(frozen=True)
+class _Writer:
+    """What every part of an answer is written from."""
+
+    situation: Situation
+    decision: Decision
+    forecast: Forecast
+    estimate: Estimate
+
+    @property
+    def clock(self) -> Clock:
+        return self.estimate.history.clock
+
+
 def assemble(
     case: Case,
-    question: Question,
+    situation: Situation,
     decision: Decision,
+    forecast: Forecast,
+    estimate: Estimate,
     findings: tuple[Finding, ...],
     why_model: str | None,
     surroundings: Surroundings,
 ) -> Recommendation:
     """Return the answer of a decision with its findings (units in the names of its fields)."""
-    estimate, clock = question.estimate, question.estimate.history.clock
-    goes_on = decision.proposal or decision.current
+    history, compared = estimate.history, decision.compared
+    write = _Writer(situation, decision, forecast, estimate)
+    proposal = proposal_of(decision)
+    goes_on = proposal or compared.current
     return Recommendation(
         decision=decision.kind,
-        summary=summary_of(question, decision, findings),
-        now=clock.time(estimate.history.now_h),
-        window=_window(question),
-        proposal=_option(question, decision.proposal, clock, decision) if decision.proposal else None,
-        hold=_hold(question, decision, clock),
-        options=tuple(_listed_option(question, offered, clock, decision, findings) for offered in decision.offered),
-        current=_option(question, decision.current, clock, decision) if decision.current else None,
-        label_rule=_label_rule(question),
+        summary=summary_of(situation, decision, forecast, history, findings),
+        now=history.clock.time(history.now_h),
+        window=_window(situation),
+        proposal=_option(write, proposal) if proposal else None,
+        expected_to_reach=decision.expected_to_reach if isinstance(decision, Advice) else None,
+        hold=_hold(write),
+        options=tuple(_listed_option(write, offered) for offered in compared.offered),
+        current=_option(write, compared.current) if compared.current else None,
+        label_rule=_label_rule(situation, history),
         individual=_individual(estimate),
-        fits=(_fit(estimate, clock),),
-        next_level=_next_level(question, decision, goes_on.option.regimen if goes_on else None, findings, clock),
-        ahead=tuple(_ahead(one, clock) for one in surroundings.ahead),
-        response=_response(case, estimate.history, surroundings.response),
-        follow_up=tuple(_visit(one, clock) for one in surroundings.visits),
-        precautions=_precautions(case, question),
+        fits=(_fit(estimate),),
+        next_level=_next_level(write, goes_on.option.regimen if goes_on else None),
+        ahead=tuple(_ahead(one, history.clock) for one in surroundings.ahead),
+        response=_response(case, history, surroundings.response),
+        follow_up=tuple(_visit(one, history.clock) for one in surroundings.visits),
+        precautions=_precautions(situation, history),
         findings=findings,
-        basis=basis_of(case, question, why_model),
-        curve=_curve(question, goes_on if decision.hold is None else None, clock),
+        basis=basis_of(case, situation, estimate, why_model),
+        curve=_curve(write, None if isinstance(decision, Hold) else goes_on),
     )
 
 
@@ -119,11 +136,11 @@ def _visit(one: Visit, clock: Clock) -> VisitAnswer:
     return VisitAnswer(month=one.month, time=clock.time(one.time_h), of_protocol=one.of_protocol, tests=dict(one.items))
 
 
-def _precautions(case: Case, question: Question) -> tuple[Said, ...]:
+def _precautions(situation: Situation, history: History) -> tuple[Said, ...]:
     """What to check before the first dose, as the label and the reviews say it."""
-    if question.estimate.history.first_dose_h is not None:
+    if history.first_dose_h is not None:
         return ()
-    return tuple(Said(question.label.texts[name]) for name in PRECAUTIONS)
+    return tuple(Said(situation.label.texts[name]) for name in PRECAUTIONS)
 
 
 def _ahead(one: Outlook, clock: Clock) -> AheadAnswer:
@@ -153,38 +170,38 @@ def _probability(option: Option) -> Probability | None:
     return Probability(below=chance.below, within=chance.within, above=chance.above) if chance else None
 
 
-def _option(question: Question, offered: Offered, clock: Clock, decision: Decision) -> AnswerOption:
-    option = offered.option
+def _option(write: _Writer, offered: Offered) -> AnswerOption:
+    option, studied = offered.option, write.decision.compared.ceiling.studied_mg
     return AnswerOption(
         regimen=option.regimen,
-        start_at=clock.time(offered.start_h),
+        start_at=write.clock.time(offered.start_h),
         daily_dose_mg=option.regimen.daily_dose_mg,
         trough_ng_ml=_spread(option),
         probability=_probability(option),
         measured_within=option.measured_within,
-        reason=_reason(question, offered, decision),
+        reason=_reason(write, offered),
         asked=offered.origin == "asked",
+        needs_second_opinion=studied is not None and "above_studied" in offered.bars,
     )
 
 
-def _listed_option(
-    question: Question, offered: Offered, clock: Clock, decision: Decision, findings: tuple[Finding, ...]
-) -> AnswerOption:
+def _listed_option(write: _Writer, offered: Offered) -> AnswerOption:
     """An option of the list; one that was asked for brings its own picture and next level, but not under a hold."""
-    option = _option(question, offered, clock, decision)
-    if offered.origin != "asked" or decision.hold is not None:
+    option = _option(write, offered)
+    if offered.origin != "asked" or isinstance(write.decision, Hold):
         return option
-    then = _next_level(question, decision, offered.option.regimen, findings, clock)
-    return option.model_copy(update={"curve": _curve(question, offered, clock), "next_level": then})
+    then = _next_level(write, offered.option.regimen)
+    return option.model_copy(update={"curve": _curve(write, offered), "next_level": then})
 
 
-def _window(question: Question) -> WindowAnswer | None:
-    window = question.window
+def _window(situation: Situation) -> WindowAnswer | None:
+    window = situation.window
     return WindowAnswer(low_ng_ml=window.low_ng_ml, high_ng_ml=window.high_ng_ml) if window else None
 
 
-def _reason(question: Question, offered: Offered, decision: Decision) -> Said:
+def _reason(write: _Writer, offered: Offered) -> Said:
     """Why an option is there, and why it cannot be the proposal where it cannot."""
+    situation, proposal = write.situation, proposal_of(write.decision)
     parts: list[str] = []
     if offered.origin == "current":
         parts.append(say("going on as now"))
@@ -192,50 +209,69 @@ def _reason(question: Question, offered: Offered, decision: Decision) -> Said:
         parts.append(say("asked for"))
     elif offered.origin == "solution":
         parts.append(say("with the oral solution, 1 mg/mL"))
-    elif offered.origin == "protocol_start" and question.protocol.start:
-        parts.append(say("the protocol's own start ({text})", text=question.protocol.start.text))
-    if decision.proposal is not None and offered.option.regimen == decision.proposal.option.regimen:
+    elif offered.origin == "protocol_start" and situation.protocol.start:
+        parts.append(say("the protocol's own start ({text})", text=situation.protocol.start.text))
+    if proposal is not None and offered.option.regimen == proposal.option.regimen:
         parts.append(say("the proposal"))
-    if not offered.preparable:
-        parts.append(say("cannot be prepared from {product}", product=question.product.in_words()))
-    if not offered.within_studied:
-        ceiling = f"{decision.ceiling.daily_mg:g} mg"
-        parts.append(say("above {ceiling} per day, the most that is proposed here", ceiling=ceiling))
-    if offered.above_later is not None and question.window is not None:
-        above = later_troughs(question, offered.above_later).chance(offered.option.regimen, question.window).above
-        parts.append(say("above the window in {chance} {when}", chance=percent(above), when=offered.above_later.what))
+    elif offered.origin != "current":
+        parts += _barred(write, offered)
     return listed(parts) if parts else say("can be given")
 
 
-def _hold(question: Question, decision: Decision, clock: Clock) -> HoldAnswer | None:
-    hold = decision.hold
-    if hold is None:
+def _barred(write: _Writer, offered: Offered) -> list[Said]:
+    """Why an option may not become the proposal, each reason in words."""
+    situation, ceiling, risk = write.situation, write.decision.compared.ceiling, offered.risk
+    parts = []
+    for bar in offered.bars:
+        if bar == "not_preparable":
+            parts.append(say("cannot be prepared from {product}", product=situation.product.in_words()))
+        elif bar == "above_studied":
+            studied = f"{ceiling.studied_mg:g} mg"
+            parts.append(say("above {studied} per day, the most that was studied: a second opinion", studied=studied))
+        elif bar == "above_ceiling":
+            most = f"{ceiling.daily_mg:g} mg"
+            parts.append(say("above {ceiling} per day, the most that is proposed here", ceiling=most))
+        elif bar == "above_later" and offered.above_later is not None and situation.window is not None:
+            later = write.forecast.under_conditions(offered.above_later.individual)
+            above = later.chance(offered.option.regimen, situation.window).above
+            parts.append(
+                say("above the window in {chance} {when}", chance=percent(above), when=offered.above_later.what)
+            )
+        elif bar == "risk_above":
+            parts.append(say("too often above the window for an increase"))
+        elif bar == "risk_alert" and risk is not None and situation.window is not None:
+            limit = f"{max(situation.alert_ng_ml, situation.window.high_ng_ml):g} ng/mL"
+            chance = percent(risk.above_alert)
+            parts.append(say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance))
+        elif bar == "risk_critical" and risk is not None:
+            limit, chance = f"{situation.critical_ng_ml:g} ng/mL", percent(risk.above_critical)
+            parts.append(say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance))
+        elif bar == "no_increase":
+            parts.append(say("no increase now"))
+    return parts
+
+
+def _hold(write: _Writer) -> HoldAnswer | None:
+    decision, clock = write.decision, write.clock
+    if not isinstance(decision, Hold):
         return None
-    resume, limit = _resumed(question, decision, clock), f"{hold.limit_ng_ml:g} ng/mL"
+    wait, limit = decision.wait, f"{decision.wait.limit_ng_ml:g} ng/mL"
     return HoldAnswer(
-        until=Until(median=clock.time(hold.median_h), p95=clock.time(hold.p95_h)),
+        until=Until(median=clock.time(wait.median_h), p95=clock.time(wait.p95_h)),
         condition=say("the event is cleared up, its physician agrees, and a level at or below {limit}", limit=limit)
-        if decision.held_by
+        if decision.rules
         else say("a repeated level at or below {limit}; never the passing of time alone", limit=limit),
-        resume=resume,
+        resume=_resumed(write, wait.resume) if wait.resume is not None else None,
     )
 
 
-def _resumed(question: Question, decision: Decision, clock: Clock) -> AnswerOption | None:
-    assert decision.hold is not None  # it is a hold
-    resume = decision.hold.resume
-    if resume is None:
-        return None
-    shown = next(one for one in decision.offered if one.option.regimen == resume.option.regimen)  # the best is listed
-    answer = _option(question, shown, clock, decision)
-    return answer.model_copy(
-        update={"start_at": clock.time(resume.start_h), "reason": say("after a repeated level fulfils the condition")}
-    )
+def _resumed(write: _Writer, resume: Offered) -> AnswerOption:
+    return _option(write, resume).model_copy(update={"reason": say("after a repeated level fulfils the condition")})
 
 
-def _label_rule(question: Question) -> LabelRule:
-    found = label_proportion(question.estimate.history, question.window, question.label)
-    source = question.label.texts["proportion"]
+def _label_rule(situation: Situation, history: History) -> LabelRule:
+    found = label_proportion(history, situation.window, situation.label)
+    source = situation.label.texts["proportion"]
     if not isinstance(found, Proportion):
         return LabelRule(daily_dose_mg=None, current_daily_dose_mg=None, trough_ng_ml=None, reason=found, source=source)
     doses = LabelDoses(low=found.for_low_mg, midpoint=found.for_midpoint_mg, high=found.for_high_mg)
@@ -264,23 +300,27 @@ def _individual(estimate: Estimate) -> IndividualAnswer:
     )
 
 
-def _fit(estimate: Estimate, clock: Clock) -> Fit:
+def _fit(estimate: Estimate) -> Fit:
+    """The fit of each level; what is compared with an early one is the curve with its bias."""
     history = estimate.history
     times = np.array([drawn.time_h for drawn in history.levels])
-    nothing = np.zeros((1, 0))
+    factor = np.exp([drawn.distribution.ln_bias if drawn.used else 0.0 for drawn in history.levels])
     zero = np.zeros_like(estimate.modes.eta)
-    population = concentrations_at(estimate, zero, times) if len(times) else nothing
-    own = concentrations_at(estimate, estimate.modes.eta, times) if len(times) else nothing
+    population, own = (
+        concentrations_at(estimate, eta, times)[0] * factor if len(times) else np.zeros(0)
+        for eta in (zero, estimate.modes.eta)
+    )
     residual = dict(zip((d.index for d in history.used), estimate.residuals_at_mode, strict=True))
     levels = [
         LevelFit(
-            time=clock.time(drawn.time_h),
+            time=history.clock.time(drawn.time_h),
             observed_ng_ml=None if drawn.level.censored else drawn.level.value_ng_ml,
             below_ng_ml=drawn.level.value_ng_ml if drawn.level.censored else None,
-            population_ng_ml=population[0, place],
-            individual_ng_ml=own[0, place],
+            population_ng_ml=population[place],
+            individual_ng_ml=own[place],
             weighted_residual=residual[drawn.index] if drawn.used and not drawn.level.censored else None,
             used=drawn.used,
+            role=drawn.role,
         )
         for place, drawn in enumerate(history.levels)
     ]
@@ -289,32 +329,24 @@ def _fit(estimate: Estimate, clock: Clock) -> Fit:
     )
 
 
-def _next_level(
-    question: Question, decision: Decision, regimen: Regimen | None, findings: tuple[Finding, ...], clock: Clock
-) -> NextLevelAnswer | None:
-    estimate = question.estimate
-    if decision.hold is not None:
-        found = repeat_soon(estimate, None)
-    elif any(one.code in REPEAT_AFTER for one in findings):
-        found = repeat_soon(estimate, regimen)
-    elif regimen is None:
-        return None
-    elif decision.stopped_by is not None or (estimate.history.levels and not estimate.history.used):
-        found = next_trough(estimate)
-    else:
-        found = after_drug_change(estimate, regimen) or next_level(estimate, regimen, question.label)
-    return NextLevelAnswer(from_=clock.time(found.from_h), to=clock.time(found.to_h), reason=_why_then(found))
+def _next_level(write: _Writer, regimen: Regimen | None) -> NextLevelAnswer:
+    found = next_level(write.situation, write.forecast, write.decision, regimen)
+    first, last = (write.clock.time(hours) for hours in (found.from_h, found.to_h))
+    return NextLevelAnswer(from_=first, to=last, reason=_why_then(found))
 
 
 def _why_then(found: NextLevel) -> Said:
-    if found.why == "repeat_soon":
-        return say("a level has to be repeated within 3 to 5 days")
-    if found.why == "trough_missing":
-        return say("no level could be used: measure a trough just before the next dose")
-    if found.why == "after_change":
-        return say("3 to 5 days after a drug that may interact starts or stops")
-    if found.why == "weekly":
-        return say("weekly after a drug that may interact started or stopped")
+    fixed = {
+        "repeat_soon": say("a level has to be repeated within 3 to 5 days"),
+        "trough_missing": say("no level could be used: measure a trough just before the next dose"),
+        "at_once": say("measure now, just before the next dose and within a day"),
+        "after_drug_change": say("3 to 5 days after a drug that may interact starts or stops"),
+        "weekly": say("weekly after a drug that may interact started or stopped"),
+        "after_large_change": say("7 to 8 days after dosing resumes or changes by more than half"),
+        "after_start": say("7 to 14 days after a regimen begins"),
+    }
+    if found.why in fixed:
+        return fixed[found.why]
     chance = percent(found.share or 0.0)
     if found.why == "near_steady_state":
         return say(
@@ -327,17 +359,15 @@ def _why_then(found: NextLevel) -> Said:
     )
 
 
-def _curve(question: Question, chosen: Offered | None, clock: Clock) -> Curve:
-    due = question.estimate.history.start_h
-    points = curve_points(
-        question.estimate, chosen.option.regimen if chosen else None, chosen.start_h if chosen else due
-    )
+def _curve(write: _Writer, chosen: Offered | None) -> Curve:
+    start_h = chosen.start_h if chosen else write.situation.start_h
+    points = curve_points(write.estimate, chosen.option.regimen if chosen else None, start_h)
 
     def numbers(values: Floats) -> tuple[float, ...]:
         return tuple(values.tolist())
 
     return Curve(
-        times=tuple(clock.time(float(hours)) for hours in points.times_h),
+        times=tuple(write.clock.time(float(hours)) for hours in points.times_h),
         median=numbers(points.median),
         p05=numbers(points.p05),
         p95=numbers(points.p95),

@@ -13,12 +13,13 @@ import scipy
 from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
 from tdm.case.case import Case, facts, latest_fact
 from tdm.case.entries import TABLETS
-from tdm.decision.situation import Question
+from tdm.decision.situation import Situation
 from tdm.notation.citation import Citation
 from tdm.notation.formatting import when
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
 from tdm.patient.covariates import modelled_comedications
+from tdm.patient.estimate import Estimate
 from tdm.version import __version__
 
 DISCLAIMER = say(
@@ -28,20 +29,19 @@ DISCLAIMER = say(
 VERSIONS = {"tdm": __version__, "numpy": np.__version__, "scipy": scipy.__version__, "pydantic": pydantic.VERSION}
 
 
-def basis_of(case: Case, question: Question, why_model: str | None) -> Basis:
+def basis_of(case: Case, situation: Situation, estimate: Estimate, why_model: str | None) -> Basis:
     """Return what an answer rests on (each number as text with its unit): sources, assumptions, versions, identity."""
-    estimate = question.estimate
-    model, protocol, draws = estimate.model, question.protocol, estimate.draws
+    model, protocol, draws = estimate.model, situation.protocol, estimate.draws
     return Basis(
         models=(_source(model.id, model.title, model.citation),),
         protocol=_source(protocol.id, protocol.title, protocol.citation),
-        window=_window_source(case, question),
-        assumed=tuple(_assumed(case, question, why_model)),
-        ignored=tuple(_ignored(case, question)),
+        window=_window_source(case, situation),
+        assumed=tuple(_assumed(case, estimate, why_model)),
+        ignored=tuple(_ignored(case, estimate)),
         equations=(
             *(Said(equation) for equation in model.equations()),
             say("concentration = 1000 * central amount / v  [ng/mL]"),
-            _residual_in_words(question),
+            _residual_in_words(estimate),
         ),
         ambiguities=tuple(f"{one.id}: {one.text.strip()}" for one in model.ambiguities),
         numerics=Numerics(
@@ -51,20 +51,20 @@ def basis_of(case: Case, question: Question, why_model: str | None) -> Basis:
             certified=draws.certified,
         ),
         versions=VERSIONS,
-        case_id=case_id(case, question),
+        case_id=case_id(case, situation, estimate),
         disclaimer=DISCLAIMER,
     )
 
 
-def case_id(case: Case, question: Question) -> str:
+def case_id(case: Case, situation: Situation, estimate: Estimate) -> str:
     """Return the SHA-256 (hexadecimal, no unit) of canonical case, model, protocol, label, interactions and version."""
     whole: dict[str, Any] = {
         "case": case.model_dump(mode="json"),
-        "model": question.estimate.model.model_dump(mode="json"),
-        "protocol": question.protocol.model_dump(mode="json"),
-        "label": question.label.model_dump(mode="json"),
+        "model": estimate.model.model_dump(mode="json"),
+        "protocol": situation.protocol.model_dump(mode="json"),
+        "label": situation.label.model_dump(mode="json"),
         "interactions": [
-            spell.drug.model_dump(mode="json") for spell in question.estimate.history.spells if spell.drug is not None
+            spell.drug.model_dump(mode="json") for spell in estimate.history.spells if spell.drug is not None
         ],
         "version": __version__,
     }
@@ -94,15 +94,15 @@ def _source(seed_id: str, title: str, citation: Citation | None) -> SourceAnswer
     )
 
 
-def _window_source(case: Case, question: Question) -> Said | None:
-    if question.window is None:
+def _window_source(case: Case, situation: Situation) -> Said | None:
+    if situation.window is None:
         return None
-    origin = say("target of the case") if case.target else (question.window.source or question.protocol.id)
-    return say("{window} ({origin})", window=str(question.window), origin=origin)
+    origin = say("target of the case") if case.target else (situation.window.source or situation.protocol.id)
+    return say("{window} ({origin})", window=str(situation.window), origin=origin)
 
 
-def _residual_in_words(question: Question) -> Said:
-    residual = question.estimate.model.residual
+def _residual_in_words(estimate: Estimate) -> Said:
+    residual = estimate.model.residual
     if residual.kind == "log-normal":
         return say("residual error: log-normal, SD {sd}", sd=f"{residual.sd:g}")
     parts: list[str] = []
@@ -113,8 +113,8 @@ def _residual_in_words(question: Question) -> Said:
     return say("residual error, SD: {parts}", parts=listed(parts, " and "))
 
 
-def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assumed]:
-    model, history = question.estimate.model, question.estimate.history
+def _assumed(case: Case, estimate: Estimate, why_model: str | None) -> list[Assumed]:
+    model, history = estimate.model, estimate.history
     found = [
         Assumed(
             field=f"patient.{name}",
@@ -140,17 +140,15 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
     return found
 
 
-def _ignored(case: Case, question: Question) -> list[Ignored]:
-    model, history = question.estimate.model, question.estimate.history
+def _ignored(case: Case, estimate: Estimate) -> list[Ignored]:
+    model, history = estimate.model, estimate.history
     why = {
         "before_first_dose": say("drawn before the first dose"),
         "in_future": say("after the time of the decision"),
-        "too_early": say("drawn too early after a dose for this model"),
+        "superseded": say("an older level that does not fit the newest ones"),
     }
     found = [
-        Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.why_unused])
-        for drawn in history.levels
-        if drawn.why_unused is not None
+        Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.role]) for drawn in history.levels if drawn.role in why
     ]
     found += [
         Ignored(pointer=fact.pointer, why=why["in_future"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tdm.decision.decision import Decision
-from tdm.decision.hold import highest_trough, must_hold
-from tdm.decision.situation import Question
+from tdm.decision.decision import Advice, Decision, Hold, NoAdvice
+from tdm.decision.forecast import Forecast
+from tdm.decision.situation import Situation
+from tdm.notation.clock import Clock
 from tdm.notation.formatting import percent
 from tdm.notation.sentence import Said, listed, say, sentences
+from tdm.patient.history import History
 from tdm.review.findings import CATALOGUE, Finding
-from tdm.review.of_decision import trough_in_words
+from tdm.review.of_decision import restraint_in_words, trough_in_words
 from tdm.review.of_drugs import begun, to_warn_of
 
 ADVICE = {
@@ -21,10 +23,12 @@ ADVICE = {
 }
 
 
-def summary_of(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
-    """The sentence that comes first; what is contraindicated or to be avoided comes before any number."""
-    advice, warned = _advice(question, decision, findings), []
-    for spell in to_warn_of(question.estimate.history):
+def summary_of(
+    situation: Situation, decision: Decision, forecast: Forecast, history: History, findings: tuple[Finding, ...]
+) -> Said:
+    """Return the sentence that comes first (ng/mL); what is contraindicated or to be avoided stands before it."""
+    advice, warned = _advice(situation, decision, forecast, history.clock, findings), []
+    for spell in to_warn_of(history):
         assert spell.drug is not None  # by its choice
         forbidden = spell.drug.rule == "contraindicated"
         drug = begun(spell.name)
@@ -36,46 +40,46 @@ def summary_of(question: Question, decision: Decision, findings: tuple[Finding, 
     return sentences([*warned, advice]) if warned else advice
 
 
-def _advice(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
-    if decision.hold is not None:
-        return _hold(question, decision)
-    if decision.proposal is None:
+def _advice(
+    situation: Situation, decision: Decision, forecast: Forecast, clock: Clock, findings: tuple[Finding, ...]
+) -> Said:
+    if isinstance(decision, Hold):
+        return _hold(situation, decision, clock)
+    if isinstance(decision, NoAdvice):
         blocking = [one.message for one in findings if one.severity == "blocking"]
         return sentences([say("No dose is advised."), *blocking])
-    if decision.instead_of is not None:
-        return _restrained(question, decision)
-    chosen, values = decision.proposal, {}
+    if decision.restraints:
+        return _restrained(situation, decision, forecast, clock)
+    chosen, current, values = decision.proposal, decision.compared.current, {}
     if decision.kind not in ("start", "keep"):
-        going_on = decision.current
-        values["now"] = say("; now {chance}", chance=percent(going_on.within)) if going_on is not None else ""
+        values["now"] = say("; now {chance}", chance=percent(current.within)) if current is not None else ""
     advice = say(
-        ADVICE["resume" if decision.kind == "keep" and decision.current is None else decision.kind],
+        ADVICE["resume" if decision.kind == "keep" and current is None else decision.kind],
         regimen=chosen.option.regimen.in_words(),
         chance=percent(chosen.within),
-        window=str(question.window),
+        window=str(situation.window),
         **values,
     )
-    return (
-        say("First check adherence and repeat the level. Then: {advice}", advice=advice) if _low(findings) else advice
-    )
+    if not decision.expected_to_reach:
+        advice = say("{advice} It is not expected to reach the window.", advice=advice)
+    return _after_a_check(situation, advice)
 
 
-def _hold(question: Question, decision: Decision) -> Said:
+def _hold(situation: Situation, decision: Hold, clock: Clock) -> Said:
     """Why sirolimus is held: the rules of tolerance, a trough that is too high, or both."""
-    critical = question.label.number("critical_above_ng_ml")
     high = (
         say(
             CATALOGUE["level_above_20"].message,
-            critical=f"{critical:g} ng/mL",
-            found=trough_in_words(highest_trough(question)),
+            critical=f"{situation.critical_ng_ml:g} ng/mL",
+            found=trough_in_words(decision.trough, clock, situation.now_h),
         )
-        if must_hold(question)
+        if decision.trough is not None
         else None
     )
-    if not decision.held_by:
+    if not decision.rules:
         assert high is not None  # nothing else holds
         return say("Hold sirolimus. {reason} Repeat the level before any further dose.", reason=high)
-    rules = listed([say(rule.sentence) for rule in decision.held_by], ". ")
+    rules = listed([say(rule.sentence) for rule in decision.rules], ". ")
     if high is None:
         return say("Hold sirolimus. {rule}. Call the treating physician before any further dose.", rule=rules)
     return say(
@@ -83,32 +87,43 @@ def _hold(question: Question, decision: Decision) -> Said:
     )
 
 
-def _restrained(question: Question, decision: Decision) -> Said:
-    """The sentence for an increase that is not advised: because of an event, or because the platelets respond."""
-    kept, other = decision.proposal, decision.instead_of
-    assert kept is not None  # one stands ...
-    assert other is not None  # ... instead of the other
+def _restrained(situation: Situation, decision: Advice, forecast: Forecast, clock: Clock) -> Said:
+    """The sentence for an increase that is not advised, whatever its chance."""
+    kept, other, first = decision.proposal, decision.instead_of, decision.restraints[0]
+    assert other is not None  # it is what was not advised
     values = {
         "regimen": kept.option.regimen.in_words(),
         "chance": percent(kept.within),
-        "window": str(question.window),
+        "window": str(situation.window),
         "other": other.option.regimen.in_words(),
         "other_chance": percent(other.within),
     }
-    if not decision.restrained_by:
+    if first.cause == "response":
         return say(
             "The platelets respond, so the question is clinical: keep {regimen} and watch ({chance} chance of a trough "
             "of {window}), or {other} ({other_chance})?",
             **values,
         )
-    reason = say(decision.restrained_by[0].sentence)
-    return say(
-        "{reason}, so no increase. Keep {regimen} for now ({chance} chance of a trough of {window}; {other} would have "
-        "{other_chance}).",
-        reason=reason,
-        **values,
+    reason = restraint_in_words(first, situation, forecast, clock)
+    return _after_a_check(
+        situation,
+        say(
+            "{reason}, so no increase. {verb} {regimen} for now ({chance} chance of a trough of {window}; {other} "
+            "would have {other_chance}).",
+            reason=reason,
+            verb=_verb(decision),
+            **values,
+        ),
     )
 
 
-def _low(findings: tuple[Finding, ...]) -> bool:
-    return any(one.code == "check_adherence" for one in findings)
+def _verb(decision: Advice) -> Said:
+    if decision.kind == "keep":
+        return say("Keep") if decision.compared.current is not None else say("Resume")
+    return say("Decrease to") if decision.kind == "decrease" else say("Change to")
+
+
+def _after_a_check(situation: Situation, advice: Said) -> Said:
+    if situation.low is None:
+        return advice
+    return say("First check adherence and repeat the level. Then: {advice}", advice=advice)

@@ -1,4 +1,4 @@
-"""From the posterior to a decision: which regimen next, keep, hold, or none. Every number here is a design rule.
+"""From the forecast to a decision: which regimen next, keep, hold, or none. Every number here is a design rule.
 
 The functions read as the rules do; `tdm/README.md` lists the rules in words. Times in h on the case's clock, doses in
 mg, concentrations in ng/mL, probabilities without unit.
@@ -21,21 +21,24 @@ from tdm.decision.candidates import (
     solution_candidates,
 )
 from tdm.decision.changes_ahead import Condition
-from tdm.decision.forecast import Chance, Troughs
-from tdm.decision.hold import EVEN_CHANCE, Hold, hold_until, must_hold
-from tdm.decision.ranking import Offered, Origin, rank
+from tdm.decision.forecast import Chance, Forecast
+from tdm.decision.hold import HighTrough, NotFollowed, Wait, high_trough, wait_until
+from tdm.decision.ranking import EVEN_CHANCE, Bar, Offered, Origin, rank
+from tdm.decision.restraint import Restraint, bars_of_risk, restraints
 from tdm.decision.safety_rules import Rule
-from tdm.decision.situation import Question
+from tdm.decision.situation import Situation
 from tdm.knowledge.protocol import Window
-from tdm.patient.history import DrawnLevel
 from tdm.pk.event_table import SAME_INSTANT_H
 
 Kind = Literal["start", "keep", "increase", "decrease", "change", "hold", "none"]
+Silence = Literal["no_window", "irreconcilable", "hold_not_followed", "nothing_to_give"]
 
 # Keep: going on has at least this chance after a trough within the window ...
 KEEP_CHANCE = 0.80
-# ... or is within this of the best.
+# ... or a score within this of the best, ...
 KEEP_WITHIN = 0.05
+# ... and a chance above the window of at most this.
+KEEP_ABOVE = 0.10
 # How many of the ranked candidates an answer lists.
 OPTIONS_LISTED = 6
 # Without a window there is no ranking: candidates between these parts of the current daily dose are listed.
@@ -46,6 +49,8 @@ ADULT_FROM_YEARS = 18.0
 MOST_ABOVE_LATER = 0.20
 # Sparse doses and the solution are compared where drugs or the liver leave less than this part of the clearance.
 SMALL_NEED = 0.5
+# What makes a dose too dangerous to be named even for a second opinion.
+RISKS = frozenset({"risk_alert", "risk_critical", "risk_above", "above_later"})
 # The need once daily and what can be given differ when the best chance is lower by more than this.
 NOTABLE_LOSS = 0.05
 
@@ -56,7 +61,7 @@ class Ceiling:
 
     daily_mg: float
     studied_mg: float | None
-    rule: Literal["studied", "label", "step", "current"]
+    rule: Literal["studied", "label", "step", "current", "model"]
 
 
 @dataclass(frozen=True)
@@ -68,232 +73,327 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """The decision with everything that led to it; `offered` is ranked, the best first.
+class Compared:
+    """What was compared for a decision: `offered` is ranked, the best first; `best` is the best that may be advised."""
 
-    `stopped_by` is a high level outside the fit on which an increase is not advised; `held_by` are the rules of
-    tolerance that hold, whatever the level. `instead_of` is the increase that was not advised because of the rules in
-    `restrained_by`, or, where these are none, because the platelets respond.
-    """
-
-    kind: Kind
-    proposal: Offered | None
     offered: tuple[Offered, ...]
     current: Offered | None
     ceiling: Ceiling
     need: Need | None
-    hold: Hold | None
     best: Offered | None
-    stopped_by: DrawnLevel | None = None
-    held_by: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A regimen to start, to keep or to change to.
+
+    `instead_of` is the increase that was not advised because of the `restraints`.
+    """
+
+    kind: Kind
+    compared: Compared
+    proposal: Offered
     instead_of: Offered | None = None
-    restrained_by: tuple[Rule, ...] = ()
+    restraints: tuple[Restraint, ...] = ()
+
+    @property
+    def expected_to_reach(self) -> bool:
+        """Return whether the proposal has at least an even chance of the window (no unit)."""
+        return self.proposal.within >= EVEN_CHANCE
 
 
-def decide(question: Question, troughs: Troughs, contradiction: bool) -> Decision:
-    """Return the decision (mg, h, ng/mL); `contradiction` says that the levels cannot be advised on."""
-    ceiling = dose_ceiling(question)
-    need = _need(troughs, question.window)
-    current = _current(question, troughs)
-    pool = _pool(question, troughs, ceiling, need, current)
-    ranked = rank(pool, question.estimate.history.dosing.daily_dose_mg)
-    asked = [_offered(question, troughs, ceiling, regimen, "asked") for regimen in question.asked]
-    best = next((offered for offered in ranked if offered.eligible), None)
-    shown = _shown([*ranked, *asked], best, troughs, question.window)
-    decision = Decision("none", None, shown, current, ceiling, need, None, best)
-    if must_hold(question):
-        return replace(decision, kind="hold", hold=hold_until(question, None if contradiction else best))
-    reachable = max((offered.within for offered in pool if offered.eligible), default=0.0)
-    if question.window is None or contradiction or best is None or reachable < EVEN_CHANCE:
-        return decision
-    chosen = current if current is not None and _keeps(question, current, reachable) else best
-    kind = _kind(question, chosen)
-    unexplained = unexplained_high(question)
-    if kind == "increase" and unexplained is not None:
-        return replace(decision, stopped_by=unexplained)
-    return replace(decision, kind=kind, proposal=full(chosen, troughs, question.window))
+@dataclass(frozen=True)
+class Hold:
+    """No dose for now: because of a trough that is too high, of rules of tolerance, or of both."""
+
+    compared: Compared
+    wait: Wait
+    trough: HighTrough | None
+    rules: tuple[Rule, ...]
+    without_rules: Offered | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of decision (no unit)."""
+        return "hold"
 
 
-def choose(question: Question, troughs: Troughs, going_on: Regimen) -> Offered | None:
-    """Return the regimen (mg) that would be chosen under the conditions of `troughs` by a patient on `going_on`.
+@dataclass(frozen=True)
+class NoAdvice:
+    """Nothing is advised, and why: a level (ng/mL, h) in `trough` is the hold that was not followed."""
+
+    compared: Compared
+    because: Silence
+    trough: NotFollowed | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of decision (no unit)."""
+        return "none"
+
+
+Decision = Advice | Hold | NoAdvice
+
+
+def proposal_of(decision: Decision) -> Offered | None:
+    """Return what a decision proposes (mg), if anything."""
+    return decision.proposal if isinstance(decision, Advice) else None
+
+
+def decide(situation: Situation, forecast: Forecast) -> Decision:
+    """Return the decision (mg, h, ng/mL)."""
+    restrained = restraints(situation, forecast)
+    ceiling, need = dose_ceiling(situation), _need(forecast, situation.window)
+    current = _current(situation, forecast)
+    pool = _pool(situation, forecast, ceiling, need, current, bool(restrained))
+    ranked = rank(pool, situation.dosing.daily_dose_mg)
+    chosen = _chosen(situation, current, [one for one in ranked if one.eligible])
+    asked = [_offered(situation, forecast, ceiling, regimen, "asked", False) for regimen in situation.asked]
+    beyond = _beyond_studied(situation, forecast, ceiling, need, chosen)
+    shown = _shown([*ranked, *beyond, *asked], chosen, forecast, situation.window)
+    compared = Compared(shown, current, ceiling, need, chosen)
+    held = _held(situation, forecast, compared)
+    if held is not None:
+        return held
+    if situation.window is None:
+        return NoAdvice(compared, "no_window")
+    if situation.irreconcilable:
+        return NoAdvice(compared, "irreconcilable")
+    if chosen is None:
+        return NoAdvice(compared, "nothing_to_give")
+    proposal = full(chosen, forecast, situation.window)
+    free = _chosen(situation, current, [one for one in ranked if one.but_for_restraint])
+    increase = free is not None and free is not chosen and _kind(situation, free) == "increase"
+    return Advice(
+        _kind(situation, chosen),
+        compared,
+        proposal,
+        full(free, forecast, situation.window) if increase and free is not None else None,
+        restrained if increase else (),
+    )
+
+
+def choose(situation: Situation, forecast: Forecast, going_on: Regimen) -> Offered | None:
+    """Return the regimen (mg) that would be chosen under the conditions of a forecast by a patient on `going_on`.
 
     None where no regimen that was studied has an even chance. A step is not limited: it is a step from nothing yet.
     """
-    if question.window is None:
+    if situation.window is None:
         return None
-    label = question.label.number("most_mg_on_any_day")
-    studied = question.protocol.studied.highest_daily_dose_mg if question.protocol.studied else label
+    label = situation.label.number("most_mg_on_any_day")
+    studied = situation.protocol.studied.highest_daily_dose_mg if situation.protocol.studied else label
     ceiling = Ceiling(min(label, max(studied, going_on.daily_dose_mg)), studied, "studied")
-    current = Offered(troughs.option(going_on, question.window), "current", 0.0, True, True)
-    ranked = rank(_pool(question, troughs, ceiling, _need(troughs, question.window), current), going_on.daily_dose_mg)
+    current = Offered(forecast.option(going_on, situation.window), "current", 0.0)
+    free = replace(situation, dosing=replace(situation.dosing, daily_dose_mg=None))
+    pool = _pool(free, forecast, ceiling, _need(forecast, situation.window), current, False)
+    ranked = rank(pool, going_on.daily_dose_mg)
     highest = max(one.within for one in ranked)
     if highest < EVEN_CHANCE:
         return None
     keeps = current.within >= highest - KEEP_WITHIN
-    return full(current if keeps else next(one for one in ranked if one.eligible), troughs, question.window)
+    return full(current if keeps else next(one for one in ranked if one.eligible), forecast, situation.window)
 
 
-def unexplained_high(question: Question) -> DrawnLevel | None:
-    """Return a level above the alert (ng/mL) that could not be fitted and that no later trough has answered, if any."""
-    history, alert = question.estimate.history, question.label.number("alert_above_ng_ml")
-    last = history.last_low_point
-    return next(
-        (
-            drawn
-            for drawn in history.levels
-            if drawn.why_unused in ("too_early", "before_first_dose")
-            and not drawn.level.censored
-            and drawn.level.value_ng_ml > alert
-            and (last is None or drawn.time_h > last.time_h)
-        ),
-        None,
-    )
+def dose_ceiling(situation: Situation) -> Ceiling:
+    """Return the highest daily dose (mg) that may be proposed: studied, by the label, by the model, and in one step.
 
-
-def dose_ceiling(question: Question) -> Ceiling:
-    """Return the highest daily dose (mg) that may be proposed: studied, by the label, and in one step."""
-    label = question.label.number("most_mg_on_any_day")
-    studied = question.protocol.studied.highest_daily_dose_mg if question.protocol.studied else None
+    A step is from the higher of the current daily dose and the one under which the last trough was not too high, so
+    that a patient whose inhibitor is gone comes back at once.
+    """
+    label = situation.label.number("most_mg_on_any_day")
+    studied = situation.protocol.studied.highest_daily_dose_mg if situation.protocol.studied else None
     ceiling = Ceiling(label, studied, "label")
-    current = question.estimate.history.dosing.daily_dose_mg
+    current = situation.dosing.daily_dose_mg
     if studied is not None and studied < label:
         ceiling = Ceiling(studied, studied, "studied")
         if current is not None and current > studied:
             ceiling = Ceiling(min(current, label), studied, "current")
     if current is not None:
-        step = LARGEST_STEP_UP * current * _needs_more(question)
+        step = LARGEST_STEP_UP * max(current, situation.accepted_daily_mg or 0.0)
         if step < ceiling.daily_mg:
             ceiling = Ceiling(step, studied, "step")
+    if situation.most_daily_mg is not None and situation.most_daily_mg < ceiling.daily_mg:
+        ceiling = Ceiling(situation.most_daily_mg, studied, "model")
     return ceiling
 
 
-def _needs_more(question: Question) -> float:
-    """How many times more is needed than at the last level, or at the last dose without one, because drugs changed."""
-    estimate, history = question.estimate, question.estimate.history
-    if not history.interactions:
-        return 1.0
-    last = history.last_low_point
-    then_h = last.time_h if last is not None else (history.dosing.last_dose_h or history.now_h)
-    then = estimate.individual_at(then_h)
-    change = np.median(estimate.decided.apparent_cl_l_per_h / then.apparent_cl_l_per_h)
-    return max(1.0, float(change))
+def _held(situation: Situation, forecast: Forecast, compared: Compared) -> Hold | NoAdvice | None:
+    rules = tuple(rule for rule in situation.rules if rule.effect == "hold")
+    high = high_trough(situation, forecast)
+    trough = high if isinstance(high, HighTrough) else None
+    if rules:
+        return Hold(compared, wait_until(situation, forecast, None), trough, rules, compared.best)
+    if isinstance(high, NotFollowed):
+        return NoAdvice(compared, "hold_not_followed", high)
+    if trough is None:
+        return None
+    resume = None if situation.irreconcilable or situation.window is None else compared.best
+    if resume is not None:
+        resume = full(resume, forecast, situation.window)
+    wait = wait_until(situation, forecast, resume)
+    if wait.resume is not None:
+        wait = replace(wait, resume=replace(wait.resume, start_h=wait.p95_h))
+    return Hold(compared, wait, trough, ())
 
 
-def _need(troughs: Troughs, window: Window | None) -> Need | None:
+def _chosen(situation: Situation, current: Offered | None, eligible: Sequence[Offered]) -> Offered | None:
+    """The present dosing while it is good enough, or else the best of what may be advised (in order of rank)."""
+    if situation.window is None or not eligible:
+        return eligible[0] if eligible else None
+    if current is None or eligible[0].within < EVEN_CHANCE:
+        return eligible[0]
+    if current.above <= KEEP_ABOVE:
+        keeps = _is_good(situation, current) or current.score >= max(one.score for one in eligible) - KEEP_WITHIN
+        return current if keeps else eligible[0]
+    # too often above: anything less, or anything that is not, comes before going on
+    safer = [one for one in eligible if one is not current and one.above < current.above]
+    return safer[0] if safer else current
+
+
+def _is_good(situation: Situation, current: Offered) -> bool:
+    """Whether the last trough was within the window and going on has a good chance of it."""
+    troughs = [drawn for drawn in situation.levels if drawn.used and drawn.is_trough]
+    window = situation.window
+    if not troughs or troughs[-1].level.censored or window is None:
+        return False
+    return window.low_ng_ml <= troughs[-1].level.value_ng_ml <= window.high_ng_ml and current.within >= KEEP_CHANCE
+
+
+def _need(forecast: Forecast, window: Window | None) -> Need | None:
     if window is None:
         return None
-    return Need(*troughs.needed_once_daily(window))
+    return Need(*forecast.needed_once_daily(window))
 
 
-def _current(question: Question, troughs: Troughs) -> Offered | None:
-    history = question.estimate.history
-    if history.dosing.regimen is None:
+def _current(situation: Situation, forecast: Forecast) -> Offered | None:
+    regimen = situation.dosing.regimen
+    if regimen is None:
         return None
-    option = troughs.option(history.dosing.regimen, question.window)
-    return Offered(option, "current", history.dosing.next_due_h, True, True)
+    return Offered(forecast.option(regimen, situation.window), "current", situation.dosing.next_due_h)
 
 
 def _pool(
-    question: Question, troughs: Troughs, ceiling: Ceiling, need: Need | None, current: Offered | None
+    situation: Situation,
+    forecast: Forecast,
+    ceiling: Ceiling,
+    need: Need | None,
+    current: Offered | None,
+    restrained: bool,
 ) -> list[Offered]:
     """Every option that is compared, each regimen once."""
-    child = question.age_years < ADULT_FROM_YEARS
+    child = situation.age_years < ADULT_FROM_YEARS
     pool = [current] if current else []
-    pool += [_offered(question, troughs, ceiling, regimen, "protocol_start") for regimen in question.starts]
+    pool += [
+        _offered(situation, forecast, ceiling, regimen, "protocol_start", restrained) for regimen in situation.starts
+    ]
     known = [one.option.regimen for one in pool]
-    middle = need.once_daily_mg if need else question.estimate.history.dosing.daily_dose_mg or ceiling.daily_mg
-    small = _is_little_needed(question, troughs)
-    for regimen in candidates(question.product, child, ceiling.daily_mg, middle, small):
-        if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
-            pool.append(_offered(question, troughs, ceiling, regimen, "candidate"))
-    if small and not question.product_given:
+    middle = need.once_daily_mg if need else situation.dosing.daily_dose_mg or ceiling.daily_mg
+    small = _is_little_needed(forecast)
+    for regimen in candidates(situation.product, child, ceiling.daily_mg, middle, small):
+        if not any(regimen.is_like(other) for other in known) and _listable(situation, regimen):
+            pool.append(_offered(situation, forecast, ceiling, regimen, "candidate", restrained))
+    if small and not situation.product_given:
         known = [one.option.regimen for one in pool]
         for regimen in solution_candidates(ceiling.daily_mg, middle):
-            if not any(regimen.is_like(other) for other in known) and _listable(question, regimen):
-                pool.append(_offered(question, troughs, ceiling, regimen, "solution"))
+            if not any(regimen.is_like(other) for other in known) and _listable(situation, regimen):
+                pool.append(_offered(situation, forecast, ceiling, regimen, "solution", restrained))
     return pool
 
 
-def _is_little_needed(question: Question, troughs: Troughs) -> bool:
+def _beyond_studied(
+    situation: Situation, forecast: Forecast, ceiling: Ceiling, need: Need | None, chosen: Offered | None
+) -> list[Offered]:
+    """The once-daily dose above what was studied that would do, where nothing that was studied does; never advised."""
+    studied = ceiling.studied_mg
+    if studied is None or need is None or (chosen is not None and chosen.within >= EVEN_CHANCE):
+        return []
+    most = situation.label.number("most_mg_on_any_day")
+    child = situation.age_years < ADULT_FROM_YEARS
+    higher = [
+        _offered(situation, forecast, ceiling, regimen, "candidate", False)
+        for regimen in candidates(situation.product, child, most, need.once_daily_mg)
+        if regimen.every_h == 24.0 and len(regimen.pattern_mg) == 1 and regimen.daily_dose_mg > studied + SAME_INSTANT_H
+    ]
+    would_do = [one for one in higher if one.within >= EVEN_CHANCE and not RISKS.intersection(one.bars)]
+    return list(rank(would_do, situation.dosing.daily_dose_mg)[:1])
+
+
+def _is_little_needed(forecast: Forecast) -> bool:
     """Whether drugs or the liver leave so little clearance that sparse doses and the solution are compared too."""
-    one = troughs.individual or question.estimate.decided
-    plain = question.estimate.individual_without
-    return bool(np.median(one.apparent_cl_l_per_h) < SMALL_NEED * np.median(plain.apparent_cl_l_per_h))
+    left, plain = forecast.individual.apparent_cl_l_per_h, forecast.undisturbed.apparent_cl_l_per_h
+    return bool(np.median(left) < SMALL_NEED * np.median(plain))
 
 
-def _offered(question: Question, troughs: Troughs, ceiling: Ceiling, regimen: Regimen, origin: Origin) -> Offered:
-    allowed = regimen.daily_dose_mg <= ceiling.daily_mg + SAME_INSTANT_H
-    preparable = origin in ("candidate", "solution") or is_preparable(regimen, question.product)
-    start = question.estimate.history.start_h
-    option, later = troughs.quick_option(regimen, question.window), _above_later(question, troughs, regimen)
-    return Offered(option, origin, start, preparable, allowed, later)
+def _offered(
+    situation: Situation, forecast: Forecast, ceiling: Ceiling, regimen: Regimen, origin: Origin, restrained: bool
+) -> Offered:
+    option = forecast.quick_option(regimen, situation.window)
+    daily, current = regimen.daily_dose_mg, situation.dosing.daily_dose_mg
+    bars: list[Bar] = []
+    if origin not in ("candidate", "solution") and not is_preparable(regimen, situation.product):
+        bars.append("not_preparable")
+    if ceiling.studied_mg is not None and daily > max(ceiling.studied_mg, current or 0.0) + SAME_INSTANT_H:
+        bars.append("above_studied")
+    elif daily > ceiling.daily_mg + SAME_INSTANT_H:
+        bars.append("above_ceiling")
+    increases = current is not None and daily > current + SAME_INSTANT_H
+    risk, later = None, None
+    if increases and situation.window is not None and option.chance is not None:
+        alert = max(situation.alert_ng_ml, situation.window.high_ng_ml)
+        risk = forecast.risk(regimen, alert, situation.critical_ng_ml)
+        bars += bars_of_risk(situation, risk, option.chance.above)
+        later = _above_later(situation, forecast, regimen, situation.window)
+        bars += ["above_later"] if later is not None else []
+        bars += ["no_increase"] if restrained else []
+    return Offered(option, origin, situation.start_h, tuple(bars), risk, later)
 
 
-def _above_later(question: Question, troughs: Troughs, regimen: Regimen) -> Condition | None:
-    """The first condition to come under which more than now would be above the window too often."""
-    daily, window = question.estimate.history.dosing.daily_dose_mg, question.window
-    if daily is None or window is None or regimen.daily_dose_mg <= daily + SAME_INSTANT_H or troughs.individual:
-        return None
+def _above_later(situation: Situation, forecast: Forecast, regimen: Regimen, window: Window) -> Condition | None:
+    """The first condition to come under which an increase would be above the window too often."""
     return next(
         (
-            one
-            for one in question.later
-            if not one.started and later_troughs(question, one).chance(regimen, window).above > MOST_ABOVE_LATER
+            condition
+            for condition in situation.later
+            if not condition.started
+            and forecast.under_conditions(condition.individual).chance(regimen, window).above > MOST_ABOVE_LATER
         ),
         None,
     )
 
 
-def later_troughs(question: Question, condition: Condition) -> Troughs:
-    """Return the troughs (ng/mL) under a condition that is to come."""
-    estimate = question.estimate
-    return Troughs(estimate, estimate.draws.weight, condition.individual)
-
-
-def _listable(question: Question, regimen: Regimen) -> bool:
+def _listable(situation: Situation, regimen: Regimen) -> bool:
     """Without a window, only once-daily doses around the current one are worth a line."""
-    if question.window is not None:
+    if situation.window is not None:
         return True
-    daily = question.estimate.history.dosing.daily_dose_mg
+    daily = situation.dosing.daily_dose_mg
     near = daily is None or LISTED_FROM * daily <= regimen.daily_dose_mg <= LISTED_TO * daily
     return near and simplicity(regimen) == 0
 
 
 def _shown(
-    ranked: Sequence[Offered], best: Offered | None, troughs: Troughs, window: Window | None
+    ranked: Sequence[Offered], chosen: Offered | None, forecast: Forecast, window: Window | None
 ) -> tuple[Offered, ...]:
-    """The first few candidates, and whatever is the best to advise, current, a protocol's start or asked for.
+    """The first few candidates, and whatever is chosen, current, a protocol's start, beyond studied or asked for.
 
     They come with all their numbers.
     """
     shown, listed = [], 0
     for one in ranked:
-        if one.origin in ("candidate", "solution"):
+        if one.origin in ("candidate", "solution") and "above_studied" not in one.bars:
             listed += 1
-            if listed > OPTIONS_LISTED and one is not best:
+            if listed > OPTIONS_LISTED and one is not chosen:
                 continue
-        shown.append(full(one, troughs, window))
+        shown.append(full(one, forecast, window))
     return tuple(shown)
 
 
-def full(offered: Offered, troughs: Troughs, window: Window | None) -> Offered:
+def full(offered: Offered, forecast: Forecast, window: Window | None) -> Offered:
     """Return an option with all its numbers (mg, ng/mL, chances)."""
-    return replace(offered, option=troughs.completed(offered.option, window))
+    return replace(offered, option=forecast.completed(offered.option, window))
 
 
-def _keeps(question: Question, current: Offered, highest: float) -> bool:
-    trough, window = question.estimate.history.last_trough, question.window
-    assert window is not None  # there is something to keep within
-    inside = (
-        trough is not None
-        and not trough.level.censored
-        and window.low_ng_ml <= trough.level.value_ng_ml <= window.high_ng_ml
-    )
-    return (inside and current.within >= KEEP_CHANCE) or current.within >= highest - KEEP_WITHIN
-
-
-def _kind(question: Question, chosen: Offered) -> Kind:
-    dosing, daily = question.estimate.history.dosing, chosen.option.regimen.daily_dose_mg
+def _kind(situation: Situation, chosen: Offered) -> Kind:
+    dosing, daily = situation.dosing, chosen.daily_dose_mg
     if dosing.daily_dose_mg is None:
         return "start"
     if dosing.last_regimen is not None and dosing.last_regimen.is_like(chosen.option.regimen):

@@ -1,27 +1,45 @@
-"""How long to hold: when the concentration is down to the limit again. Times in h, concentrations in ng/mL."""
+"""When sirolimus is held for a level, and for how long. Every number here is a design rule.
+
+A hold begins with a concentration above the critical limit, measured or predicted, and ends with a later level at or
+below the top of the window, never with time alone. What was measured outranks what is predicted. Times in h on the
+case's clock, concentrations in ng/mL.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from tdm.decision.forecast import Forecast
 from tdm.decision.ranking import Offered
-from tdm.decision.situation import Question
+from tdm.decision.situation import HOLD_STALE_DAYS, PEAK_WITHIN_H, Situation
 from tdm.inference.importance_sampling import quantiles
-from tdm.patient.estimate import Estimate, amounts_at
+from tdm.patient.history import DrawnLevel
 from tdm.pk.event_table import SAME_INSTANT_H
 from tdm.pk.one_compartment import NG_ML_PER_MG_L, carried
 from tdm.pk.superposition import Floats
 
-# None: no regimen reaches this chance.
-EVEN_CHANCE = 0.5
+
+@dataclass(frozen=True)
+class HighTrough:
+    """A trough above a limit, ng/mL: the level that was measured, or None where it is predicted."""
+
+    ng_ml: float
+    level: DrawnLevel | None
 
 
 @dataclass(frozen=True)
-class Hold:
+class NotFollowed:
+    """A hold for a level (ng/mL, h) that was not kept to: doses since, and no other level for too long."""
+
+    level: DrawnLevel
+
+
+@dataclass(frozen=True)
+class Wait:
     """When the concentration will be down to `limit_ng_ml`: median and 95 % (h), counted from `from_ng_ml` at `now`."""
 
     limit_ng_ml: float
@@ -31,55 +49,88 @@ class Hold:
     resume: Offered | None
 
 
-def must_hold(question: Question) -> bool:
-    """Return whether a trough, measured or predicted, is above the critical limit (ng/mL)."""
-    return highest_trough(question).ng_ml > question.label.number("critical_above_ng_ml")
+def high_trough(situation: Situation, forecast: Forecast) -> HighTrough | NotFollowed | None:
+    """Return the trough (ng/mL) for which sirolimus is held, or the hold that was not followed, or None."""
+    measured = unanswered_high(situation)
+    if measured is not None:
+        old = situation.now_h - measured.time_h > 24.0 * HOLD_STALE_DAYS
+        if old and situation.last_dose_since(measured.time_h):
+            return NotFollowed(measured)
+        return HighTrough(measured.level.value_ng_ml, measured)
+    predicted = forecast.trough_due_ng_ml
+    if predicted > situation.critical_ng_ml and not _measured_since_change(situation):
+        return HighTrough(predicted, None)
+    return None
 
 
-@dataclass(frozen=True)
-class HighestTrough:
-    """The higher of the last measured trough and the predicted one, ng/mL."""
-
-    ng_ml: float
-    measured: bool
-
-
-def highest_trough(question: Question) -> HighestTrough:
-    """Return the higher of the last trough that was measured and the one that is predicted, ng/mL."""
-    last = question.estimate.history.last_low_point
-    measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
-    predicted = question.estimate.trough_due_ng_ml
-    return HighestTrough(max(measured, predicted), measured >= predicted)
+def highest_trough(situation: Situation, forecast: Forecast) -> HighTrough:
+    """Return the higher of the newest measured trough and the predicted one, ng/mL; measured ones outrank it."""
+    newest = situation.newest
+    if newest is None or newest.level.censored:
+        return HighTrough(forecast.trough_due_ng_ml, None)
+    measured = HighTrough(newest.level.value_ng_ml, newest)
+    predicted = HighTrough(forecast.trough_due_ng_ml, None)
+    if _measured_since_change(situation):
+        return measured
+    return max(measured, predicted, key=lambda one: one.ng_ml)
 
 
-def hold_until(question: Question, best: Offered | None) -> Hold:
-    """Return when (h) the concentration is down to the upper limit, from the higher of the measured and the own one."""
-    estimate, label = question.estimate, question.label
-    history = estimate.history
-    limit = question.window.high_ng_ml if question.window else label.number("alert_above_ng_ml")
-    # a sample at the time of a dose is drawn before it, but what was taken at `now` is in the body
-    just_after = np.array([history.now_h + 2.0 * SAME_INSTANT_H])
-    depot, central = (values[:, 0] for values in amounts_at(estimate, estimate.draws.eta, just_after))
-    raised = _raised_to_measured(estimate)
-    one = estimate.individual
+def unanswered_high(situation: Situation) -> DrawnLevel | None:
+    """Return the last level above the critical limit, peaks aside, that no later one at or below the top ended."""
+    found = None
+    for drawn in situation.levels:
+        value = drawn.level.value_ng_ml
+        if not drawn.level.censored and value > situation.critical_ng_ml and _counts(drawn):
+            found = drawn
+        elif drawn.role in ("fitted", "bound", "superseded") and value <= situation.hold_limit_ng_ml:
+            found = None
+    return found
 
-    peak = _peak_h(depot, central, one.k_per_h, one.ka_per_h)
+
+def unanswered_peak(situation: Situation) -> DrawnLevel | None:
+    """Return a level above the critical limit that may be a peak, or has no dose before it, if no later one ended it.
+
+    No trough model can explain a peak away.
+    """
+    found = None
+    for drawn in situation.levels:
+        high = not drawn.level.censored and drawn.level.value_ng_ml > situation.critical_ng_ml
+        if high and drawn.role in ("bound", "before_first_dose") and not _counts(drawn):
+            found = drawn
+        elif drawn.used:
+            found = None
+    return found
+
+
+def _counts(drawn: DrawnLevel) -> bool:
+    """Whether a high level holds: any drawn later after a dose than a peak."""
+    return drawn.since_dose_h is not None and drawn.since_dose_h > PEAK_WITHIN_H
+
+
+def _measured_since_change(situation: Situation) -> bool:
+    """Whether a level was measured under what holds now: it tells more than a prediction."""
+    newest = situation.newest
+    if newest is None:
+        return False
+    return all(change <= newest.time_h - SAME_INSTANT_H for change in situation.changes_h if change <= situation.now_h)
+
+
+def wait_until(situation: Situation, forecast: Forecast, resume: Offered | None) -> Wait:
+    """Return when (h) the concentration is down to the limit, from the higher of the measured and the own one."""
+    limit, one, body = situation.hold_limit_ng_ml, forecast.now, forecast.body.now
+    peak = _peak_h(body.depot_mg, body.central_mg, one.k_per_h, one.ka_per_h)
 
     def highest_from(hours: float) -> Floats:
-        after = carried(depot, central, np.maximum(hours, peak), one.k_per_h, one.ka_per_h).central_mg
-        return np.asarray(raised * NG_ML_PER_MG_L * after / one.v_l)
+        after = carried(body.depot_mg, body.central_mg, np.maximum(hours, peak), one.k_per_h, one.ka_per_h).central_mg
+        return np.asarray(forecast.lifted * NG_ML_PER_MG_L * after / one.v_l)
 
     def until(probability: float) -> float:
-        return history.now_h + _first_time(
-            lambda hours: float(estimate.draws.weight.sum(where=highest_from(hours) <= limit)) >= probability
+        return situation.now_h + _first_time(
+            lambda hours: float(forecast.weight.sum(where=highest_from(hours) <= limit)) >= probability
         )
 
-    median, p95 = until(0.5), until(0.95)
-    start = float(quantiles(raised * NG_ML_PER_MG_L * central / one.v_l, estimate.draws.weight, (0.5,))[0])
-    resume = None
-    if best is not None and best.within >= EVEN_CHANCE:
-        resume = replace(best, start_h=p95)
-    return Hold(limit, start, median, p95, resume)
+    start = quantiles(forecast.lifted * NG_ML_PER_MG_L * body.central_mg / one.v_l, forecast.weight, (0.5,))
+    return Wait(limit, float(start[0]), until(0.5), until(0.95), resume)
 
 
 def _peak_h(depot_mg: Floats, central_mg: Floats, k: Floats, ka: Floats) -> Floats:
@@ -92,16 +143,6 @@ def _peak_h(depot_mg: Floats, central_mg: Floats, k: Floats, ka: Floats) -> Floa
     with np.errstate(divide="ignore", invalid="ignore"):
         peak = np.log(ka * b / (k * (central_mg + b))) / apart
     return np.where(np.isfinite(peak), np.maximum(peak, 0.0), 0.0)
-
-
-def _raised_to_measured(estimate: Estimate) -> Floats:
-    """The factor (draws,) that lifts each draw's concentrations to the last measured level where that is higher."""
-    history = estimate.history
-    trough = history.last_low_point
-    if trough is None or trough.level.censored:
-        return np.ones(len(estimate.draws.weight))
-    position = [drawn.index for drawn in history.used].index(trough.index)
-    return np.asarray(np.maximum(1.0, trough.level.value_ng_ml / estimate.at_levels[:, position]))
 
 
 def _first_time(reached: Callable[[float], bool]) -> float:

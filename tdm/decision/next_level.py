@@ -1,4 +1,7 @@
-"""When to measure again: when this patient's new steady state is near enough to be told from the old one."""
+"""When to measure again: when this patient's new steady state is near enough to be told from the old one.
+
+Every number here is a design rule, unless it is read from the label.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,38 @@ from typing import Literal
 import numpy as np
 
 from tdm.case.regimen import Regimen
-from tdm.knowledge.label import LabelRules
-from tdm.patient.estimate import Estimate
+from tdm.decision.decision import Advice, Decision, Hold, NoAdvice
+from tdm.decision.forecast import Forecast
+from tdm.decision.situation import Situation
 from tdm.pk.event_table import SAME_INSTANT_H
 from tdm.pk.one_compartment import Amounts, carried, steady_state
 
-# Design rules: near is within 10 % of the patient's own steady state, sure is 95 % of the posterior.
+# Near is within 10 % of the patient's own steady state, sure is 95 % of the posterior.
 NEAR = 0.10
 SURE = 0.95
 # A level that has to be repeated is repeated after this many days.
 SOON_DAYS = (3.0, 5.0)
-
+# A trough that has to tell what a high level meant is drawn within this many days.
+AT_ONCE_DAYS = 1.0
+# After a resume, or a change of the daily dose by more than this part, the level is measured after these days.
+LARGE_CHANGE = 0.5
+AFTER_LARGE_CHANGE_DAYS = (7.0, 8.0)
 # After a drug starts or stops the level is measured after these days, then every week for as long.
 AFTER_CHANGE_DAYS = (3.0, 5.0)
 WEEKLY_DAYS = 7.0
 FOLLOWED_DAYS = 28.0
 
-Why = Literal["near_steady_state", "not_yet_at_steady_state", "repeat_soon", "trough_missing", "after_change", "weekly"]
+Why = Literal[
+    "near_steady_state",
+    "not_yet_at_steady_state",
+    "repeat_soon",
+    "trough_missing",
+    "at_once",
+    "after_drug_change",
+    "weekly",
+    "after_large_change",
+    "after_start",
+]
 
 
 @dataclass(frozen=True)
@@ -37,32 +55,60 @@ class NextLevel:
     share: float | None = None
 
 
-def repeat_soon(estimate: Estimate, regimen: Regimen | None) -> NextLevel:
-    """Return the days (h) in which a level has to be repeated: pre-dose times where a regimen goes on."""
-    now = estimate.history.now_h
-    early, late = (now + 24.0 * days for days in SOON_DAYS)
+def next_level(situation: Situation, forecast: Forecast, decision: Decision, regimen: Regimen | None) -> NextLevel:
+    """Return when to measure next (h) if a regimen goes on, or none does; what has to be repeated comes first."""
+    if isinstance(decision, Hold):
+        return _within_days(situation, None, SOON_DAYS, "repeat_soon")
+    if isinstance(decision, NoAdvice) and decision.because in ("hold_not_followed", "irreconcilable"):
+        return _at_once(situation)
+    if isinstance(decision, Advice) and any(one.cause == "peak" for one in decision.restraints):
+        return _at_once(situation)
+    if situation.low is not None or situation.disagree:
+        return _within_days(situation, regimen, SOON_DAYS, "repeat_soon")
     if regimen is None:
-        return NextLevel(early, late, "repeat_soon")
-    return _at_trough_times(estimate, regimen, early, late, "repeat_soon")
+        return _after_start(situation)
+    if situation.levels and situation.newest is None:
+        due = situation.dosing.next_due_h
+        return NextLevel(due, due, "trough_missing")
+    usual = _after_drug_change(situation, regimen) or _near_steady_state(situation, forecast, regimen)
+    if not _is_large(situation, regimen):
+        return usual
+    soon = _within_days(situation, regimen, AFTER_LARGE_CHANGE_DAYS, "after_large_change")
+    return min(usual, soon, key=lambda one: one.to_h)
 
 
-def next_trough(estimate: Estimate) -> NextLevel:
-    """Return the next pre-dose time (h), where no level could be used and a trough is what is missing."""
-    due = estimate.history.dosing.next_due_h
-    return NextLevel(due, due, "trough_missing")
+def _is_large(situation: Situation, regimen: Regimen) -> bool:
+    """Whether a regimen resumes after an interruption, or changes the daily dose by more than half."""
+    daily = situation.dosing.daily_dose_mg
+    if daily is None:
+        return False
+    return situation.dosing.interrupted or abs(regimen.daily_dose_mg - daily) > LARGE_CHANGE * daily + SAME_INSTANT_H
 
 
-def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextLevel:
-    """Return the first pre-dose time (h) near steady state under a regimen that starts when the next dose is due.
+def _at_once(situation: Situation) -> NextLevel:
+    """The next pre-dose time, within a day."""
+    now = situation.now_h
+    due = min(max(situation.dosing.next_due_h, now), now + 24.0 * AT_ONCE_DAYS)
+    return NextLevel(due, due, "at_once")
+
+
+def _after_start(situation: Situation) -> NextLevel:
+    """Without a regimen that goes on: the days that the label names, from the day on which one begins."""
+    days = (situation.label.number("adjust_after_days_low"), situation.label.number("adjust_after_days_high"))
+    return _within_days(situation, None, days, "after_start")
+
+
+def _near_steady_state(situation: Situation, forecast: Forecast, regimen: Regimen) -> NextLevel:
+    """The first pre-dose time (h) near steady state under a regimen that starts when the next dose is due.
 
     It is counted from the actual state of the body at `now` and lies within the days that the label names.
     """
-    now, start_h = estimate.history.now_h, estimate.history.start_h
-    earliest = now + 24.0 * label.number("adjust_after_days_low")
-    latest = now + 24.0 * label.number("adjust_after_days_high")
+    now, start_h = situation.now_h, situation.start_h
+    earliest = now + 24.0 * situation.label.number("adjust_after_days_low")
+    latest = now + 24.0 * situation.label.number("adjust_after_days_high")
     first = int(np.ceil((earliest - start_h - SAME_INSTANT_H) / regimen.every_h))
     last = max(first, int(np.floor((latest - start_h + SAME_INSTANT_H) / regimen.every_h)))
-    near = _Approach(estimate, regimen)
+    near = _Approach(forecast, regimen)
     share = 0.0
     for number in range(first, last + 1):
         share = near.share(number)
@@ -73,29 +119,29 @@ def next_level(estimate: Estimate, regimen: Regimen, label: LabelRules) -> NextL
     return NextLevel(at, at, "not_yet_at_steady_state", share)
 
 
-def after_drug_change(estimate: Estimate, regimen: Regimen) -> NextLevel | None:
-    """Return when to measure (h) because a drug starts, has started or has stopped; None if that is long past."""
-    history = estimate.history
-    now, soon = history.now_h, max(history.decided_h, history.now_h)
-    changes = [
-        time
-        for spell in history.spells
-        if spell.drug is None or spell.drug.effect != "none"
-        for time in (spell.start_h, spell.stop_h)
-        if now - 24.0 * FOLLOWED_DAYS < time <= soon
-    ]
-    if not changes or history.dosing.last_dose_h is None:
+def _after_drug_change(situation: Situation, regimen: Regimen) -> NextLevel | None:
+    """When to measure (h) because a drug starts, has started or has stopped; None if that is long past."""
+    now = situation.now_h
+    changes = [time for time in situation.drug_changes_h if now - 24.0 * FOLLOWED_DAYS < time]
+    if not changes or situation.dosing.last_dose_h is None:
         return None
     early, late = (max(changes) + 24.0 * days for days in AFTER_CHANGE_DAYS)
     if now < late:
-        return _at_trough_times(estimate, regimen, max(early, now), late, "after_change")
+        return _at_trough_times(situation, regimen, max(early, now), late, "after_drug_change")
     week = now + 24.0 * WEEKLY_DAYS
-    return _at_trough_times(estimate, regimen, week, week + 24.0, "weekly")
+    return _at_trough_times(situation, regimen, week, week + 24.0, "weekly")
 
 
-def _at_trough_times(estimate: Estimate, regimen: Regimen, early: float, late: float, why: Why) -> NextLevel:
+def _within_days(situation: Situation, regimen: Regimen | None, days: tuple[float, float], why: Why) -> NextLevel:
+    early, late = (situation.now_h + 24.0 * day for day in days)
+    if regimen is None:
+        return NextLevel(early, late, why)
+    return _at_trough_times(situation, regimen, early, late, why)
+
+
+def _at_trough_times(situation: Situation, regimen: Regimen, early: float, late: float, why: Why) -> NextLevel:
     """The pre-dose times within some days (h), or the days themselves if no dose falls into them."""
-    due = estimate.history.start_h
+    due = situation.start_h
     first = due + regimen.every_h * np.ceil((early - due - SAME_INSTANT_H) / regimen.every_h)
     last = due + regimen.every_h * np.floor((late - due + SAME_INSTANT_H) / regimen.every_h)
     return NextLevel(early, late, why) if first > last else NextLevel(float(first), float(last), why)
@@ -107,14 +153,14 @@ class _Approach:
     The kinetics are linear, so the distance from the periodic steady state follows them as a body without doses would.
     """
 
-    def __init__(self, estimate: Estimate, regimen: Regimen) -> None:
-        one = estimate.decided
-        self.weight, self.k, self.ka = estimate.draws.weight, one.k_per_h, one.ka_per_h
+    def __init__(self, forecast: Forecast, regimen: Regimen) -> None:
+        one = forecast.individual
+        self.weight, self.k, self.ka = forecast.weight, one.k_per_h, one.ka_per_h
         self.every_h = regimen.every_h
         swallowed = steady_state(regimen.pattern_mg, regimen.every_h, regimen.every_h, self.k, self.ka)
         self.steady = Amounts(*(one.f[:, None] * part for part in swallowed))
-        self.depot = estimate.due.depot_mg - self.steady.depot_mg[:, 0]
-        self.central = estimate.due.central_mg - self.steady.central_mg[:, 0]
+        self.depot = forecast.body.due.depot_mg - self.steady.depot_mg[:, 0]
+        self.central = forecast.body.due.central_mg - self.steady.central_mg[:, 0]
 
     def share(self, number: int) -> float:
         """The weight of draws within `NEAR` of their steady state just before dose `number` (counted from 0)."""

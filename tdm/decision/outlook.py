@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tdm.decision.changes_ahead import Condition
-from tdm.decision.decision import Decision, choose, later_troughs
-from tdm.decision.forecast import Option, Troughs
+from tdm.decision.decision import Decision, choose, proposal_of
+from tdm.decision.forecast import Forecast, Option
 from tdm.decision.ranking import Offered
-from tdm.decision.situation import Question
+from tdm.decision.situation import Situation
 
 # Design rule: the most conditions that an answer describes.
 MOST_DESCRIBED = 4
@@ -24,21 +24,21 @@ class Outlook:
     then: Offered | None
 
 
-def outlooks(question: Question, decision: Decision, troughs: Troughs) -> tuple[Outlook, ...]:
+def outlooks(situation: Situation, decision: Decision, forecast: Forecast) -> tuple[Outlook, ...]:
     """Return what each later condition does (mg, ng/mL) to the proposal, or to the present dosing without one."""
-    chosen = decision.proposal or decision.current
+    chosen = proposal_of(decision) or decision.compared.current
     if chosen is None:
         return ()
     found = []
-    for condition in question.later[:MOST_DESCRIBED]:
+    for condition in situation.later[:MOST_DESCRIBED]:
         regimen = chosen.option.regimen
-        later = later_troughs(question, condition)
+        later = forecast.under_conditions(condition.individual)
         found.append(
             Outlook(
                 condition,
-                troughs.option(regimen, question.window),
-                later.option(regimen, question.window),
-                choose(question, later, regimen),
+                forecast.option(regimen, situation.window),
+                later.option(regimen, situation.window),
+                choose(situation, later, regimen),
             )
         )
     return tuple(found)

@@ -1,51 +1,74 @@
-"""What tolerance and response change about a decision after the pharmacokinetic ranking (rules: `safety_rules`)."""
+"""What forbids an increase, whatever the chances say. Every number here is a design rule.
+
+A decrease and a hold are always free. Times in h, doses in mg, concentrations in ng/mL, probabilities without unit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
-from tdm.decision.decision import Decision, full
-from tdm.decision.forecast import Troughs
-from tdm.decision.hold import hold_until
+from tdm.decision.forecast import Forecast, Risk
+from tdm.decision.hold import unanswered_peak
+from tdm.decision.ranking import Bar
 from tdm.decision.safety_rules import Rule
-from tdm.decision.situation import Question
-from tdm.patient.platelet_response import ResponseFound
+from tdm.decision.situation import SETTLED_HALF_LIVES, Situation
+from tdm.patient.history import DrawnLevel
+from tdm.pk.event_table import SAME_INSTANT_H
+
+# No increase whose chance above the alert limit (or the top of the window, if that is higher) exceeds this ...
+MOST_ABOVE_ALERT = 0.10
+# ... above the critical limit this ...
+MOST_ABOVE_CRITICAL = 0.02
+# ... or above the window this.
+MOST_ABOVE_WINDOW = 0.25
+
+Cause = Literal["rule", "level_above_window", "peak", "unsettled", "response"]
 
 
 @dataclass(frozen=True)
-class Restrained:
-    """A decision with the rules that applied, and the decision before them where they changed it."""
+class Restraint:
+    """One reason against any increase: an event's rule, or the level (ng/mL, h) that forbids it."""
 
-    decision: Decision
-    rules: tuple[Rule, ...]
-    changed_from: Decision | None
-    responds: bool
-
-
-def restrained(
-    question: Question,
-    decision: Decision,
-    troughs: Troughs,
-    rules: Sequence[Rule],
-    response: ResponseFound | None,
-) -> Restrained:
-    """Return the decision (mg, h, ng/mL) after the rules of tolerance, and after the response of the platelets."""
-    responds = response is not None and response.response != "NR"
-    after = decision
-    holding = tuple(rule for rule in rules if rule.effect == "hold")
-    if holding:
-        hold = hold_until(question, None)
-        after = replace(decision, kind="hold", proposal=None, hold=hold, held_by=holding)
-    elif decision.kind == "increase" and (rules or responds):
-        after = _not_increased(question, decision, troughs, rules)
-    changed = decision if after.kind != decision.kind else None
-    return Restrained(after, tuple(rules), changed, responds and after.kind == "keep" and changed is not None)
+    cause: Cause
+    rule: Rule | None = None
+    level: DrawnLevel | None = None
 
 
-def _not_increased(question: Question, decision: Decision, troughs: Troughs, rules: Sequence[Rule]) -> Decision:
-    """The present dosing instead of an increase, because of rules or else of the response; nothing if there is none."""
-    if decision.current is None:
-        return replace(decision, kind="none", proposal=None)
-    kept = full(decision.current, troughs, question.window)
-    return replace(decision, kind="keep", proposal=kept, instead_of=decision.proposal, restrained_by=tuple(rules))
+def restraints(situation: Situation, forecast: Forecast) -> tuple[Restraint, ...]:
+    """Return what forbids any increase now, the most urgent first (no unit); nothing restrains a first dose."""
+    if situation.dosing.daily_dose_mg is None:
+        return ()
+    found = [Restraint("rule", rule=rule) for rule in situation.rules if rule.effect == "no_increase"]
+    newest, peak = situation.newest, unanswered_peak(situation)
+    if newest is not None and _is_above(situation, newest):
+        found.append(Restraint("level_above_window", level=newest))
+    if peak is not None:
+        found.append(Restraint("peak", level=peak))
+    if newest is not None and _is_unsettled(situation, forecast, newest):
+        found.append(Restraint("unsettled", level=newest))
+    if situation.responds:
+        found.append(Restraint("response"))
+    return tuple(found)
+
+
+def bars_of_risk(situation: Situation, risk: Risk, above: float) -> tuple[Bar, ...]:
+    """Return which limits of risk an increase exceeds (no unit)."""
+    limits: tuple[tuple[bool, Bar], ...] = (
+        (risk.above_critical > MOST_ABOVE_CRITICAL, "risk_critical"),
+        (risk.above_alert > MOST_ABOVE_ALERT, "risk_alert"),
+        (above > MOST_ABOVE_WINDOW, "risk_above"),
+    )
+    return tuple(bar for exceeded, bar in limits if exceeded)
+
+
+def _is_above(situation: Situation, level: DrawnLevel) -> bool:
+    """Whether a level was measured above the window, whatever was changed since."""
+    window = situation.window
+    return window is not None and not level.level.censored and level.level.value_ng_ml > window.high_ng_ml
+
+
+def _is_unsettled(situation: Situation, forecast: Forecast, level: DrawnLevel) -> bool:
+    """Whether a level was drawn too soon after the start, a change of dose or a drug's change to increase on it."""
+    before = [change for change in situation.changes_h if change < level.time_h - SAME_INSTANT_H]
+    return bool(before) and level.time_h - max(before) < SETTLED_HALF_LIVES * forecast.half_life_h

@@ -37,7 +37,8 @@ class Cohort:
     `ln_typical` (pieces, 3): ln CL (L/h), ln V (L), ln ka (1/h). `level_ng_ml` (samples,) holds the observed level or,
     where `censored`, the limit that it is below. `ln_f` (pieces,) is ln of the relative bioavailability of each piece's
     doses, None where it is 1 throughout, and `effects_on_f` (effects, pieces) how it changes along each of the last
-    random effects.
+    random effects. `ln_bias` and `ln_sd` (samples,), no unit, are ln of the factor by which a level lies above the
+    curve, and how unsure that is (SD); None is nothing.
     """
 
     course: Course
@@ -48,6 +49,8 @@ class Cohort:
     variability: Variability
     ln_f: Floats | None = None
     effects_on_f: Floats | None = None
+    ln_bias: Floats | None = None
+    ln_sd: Floats | None = None
 
     def patients(self, chosen: NDArray[np.bool_]) -> Cohort:
         """Return the cohort of the chosen patients (mask); units as before."""
@@ -60,6 +63,8 @@ class Cohort:
             censored=self.censored[sample],
             ln_f=None if self.ln_f is None else self.ln_f[piece],
             effects_on_f=None if self.effects_on_f is None else self.effects_on_f[:, piece],
+            ln_bias=None if self.ln_bias is None else self.ln_bias[sample],
+            ln_sd=None if self.ln_sd is None else self.ln_sd[sample],
         )
 
     def tiled(self, copies: int) -> Cohort:
@@ -72,7 +77,18 @@ class Cohort:
             censored=np.tile(self.censored, copies),
             ln_f=None if self.ln_f is None else np.tile(self.ln_f, copies),
             effects_on_f=None if self.effects_on_f is None else np.tile(self.effects_on_f, copies),
+            ln_bias=None if self.ln_bias is None else np.tile(self.ln_bias, copies),
+            ln_sd=None if self.ln_sd is None else np.tile(self.ln_sd, copies),
         )
+
+    @cached_property
+    def error(self) -> ResidualError:
+        """Return the residual error of each level (ng/mL; no unit), wider where its place on the curve is unsure."""
+        return self.residual if self.ln_sd is None else self.residual.widened(self.ln_sd)
+
+    def observed(self, curve_ng_ml: Floats) -> Floats:
+        """Return what is expected to be measured (ng/mL) where the curve is at `curve_ng_ml`, shape (..., samples)."""
+        return curve_ng_ml if self.ln_bias is None else np.asarray(curve_ng_ml * np.exp(self.ln_bias))
 
     @cached_property
     def at_fixed_ka(self) -> Sums | None:
@@ -130,7 +146,7 @@ def predictions(cohort: Cohort, eta: Floats) -> Floats:
     most = max(1, MOST_AT_ONCE // max(1, len(cohort.course.term_piece)))
     if eta.ndim > 2 and len(eta) > most:
         return np.concatenate([predictions(cohort, eta[i : i + most]) for i in range(0, len(eta), most)])
-    return concentrations(cohort.course, *rates(cohort, eta))
+    return cohort.observed(concentrations(cohort.course, *rates(cohort, eta)))
 
 
 def objective(cohort: Cohort, eta: Floats) -> Floats:
@@ -155,7 +171,7 @@ def objective_with_slopes(cohort: Cohort, eta: Floats) -> tuple[Floats, Floats, 
     """
     k, ka, v_l, f = rates(cohort, eta)
     found = central_with_slopes(cohort.course, k, ka, cohort.at_fixed_ka, f, cohort.effects_on_f)
-    prediction = NG_ML_PER_MG_L * found.central_mg / at_samples(cohort.course, v_l)
+    prediction = cohort.observed(NG_ML_PER_MG_L * found.central_mg / at_samples(cohort.course, v_l))
     by_ln, information = _misfit_slopes(cohort, prediction)
     # ln(prediction) changes by these with ln k, ln ka (where it varies), -ln V and the effects on bioavailability
     ln_slopes: list[Floats | float] = [found.by_ln_k / found.central_mg, 1.0]
@@ -181,10 +197,10 @@ def weighted_residuals(cohort: Cohort, prediction_ng_ml: Floats) -> Floats:
 
     A censored level counts as its limit; the caller decides what that means.
     """
-    if cohort.residual.log_sd is not None:
-        return np.asarray(np.log(cohort.level_ng_ml / prediction_ng_ml) / cohort.residual.log_sd)
+    if cohort.error.log_sd is not None:
+        return np.asarray(np.log(cohort.level_ng_ml / prediction_ng_ml) / cohort.error.log_sd)
     with np.errstate(divide="ignore"):  # a prediction that underflows to zero leaves a proportional error without SD
-        return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.residual.sd_ng_ml(prediction_ng_ml))
+        return np.asarray((cohort.level_ng_ml - prediction_ng_ml) / cohort.error.sd_ng_ml(prediction_ng_ml))
 
 
 def _by_patient(course: Course, values: Floats) -> Floats:
@@ -202,7 +218,7 @@ def _by_patient(course: Course, values: Floats) -> Floats:
 
 def _misfit(cohort: Cohort, prediction: Floats) -> Floats:
     """Each level's part of the objective."""
-    error, censored = cohort.residual, cohort.censored
+    error, censored = cohort.error, cohort.censored
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         distance = weighted_residuals(cohort, prediction)
         if error.log_sd is not None:
@@ -216,10 +232,10 @@ def _misfit(cohort: Cohort, prediction: Floats) -> Floats:
 
 def _misfit_slopes(cohort: Cohort, prediction: Floats) -> tuple[Floats, Floats]:
     """Derivative of each level's part by ln(prediction), and the expected information of half of it."""
-    error, censored = cohort.residual, cohort.censored
+    error, censored = cohort.error, cohort.censored
     distance = weighted_residuals(cohort, prediction)
     if error.log_sd is not None:
-        by_distance = np.full(np.shape(prediction), -1.0 / error.log_sd)
+        by_distance = np.broadcast_to(-1.0 / np.asarray(error.log_sd), np.shape(prediction))
         ln_sd_slope: Floats | float = 0.0
     else:
         sd = error.sd_ng_ml(prediction)

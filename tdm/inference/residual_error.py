@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,20 @@ from tdm.pk.superposition import Floats
 
 @dataclass(frozen=True)
 class ResidualError:
-    """Residual SD: sqrt((proportional * prediction)^2 + additive_ng_ml^2), or `log_sd` on the logarithm (no unit)."""
+    """Residual SD: sqrt((proportional * prediction)^2 + additive_ng_ml^2), or `log_sd` on the logarithm (no unit).
 
-    proportional: float = 0.0
+    `proportional` and `log_sd` are of all levels, or of each one, shape (samples,).
+    """
+
+    proportional: float | Floats = 0.0
     additive_ng_ml: float = 0.0
-    log_sd: float | None = None
+    log_sd: float | Floats | None = None
+
+    def widened(self, ln_sd: Floats) -> ResidualError:
+        """Return the error of each level with a further SD of ln concentration (samples,), no unit, at first order."""
+        if self.log_sd is not None:
+            return replace(self, log_sd=np.hypot(self.log_sd, ln_sd))
+        return replace(self, proportional=np.hypot(self.proportional, ln_sd))
 
     def sd_ng_ml(self, prediction_ng_ml: Floats) -> Floats:
         """Return the residual SD, ng/mL, at predictions in ng/mL (first order for a log-normal error)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tdm.notation.clock import Clock, Time
+from tdm.notation.sentence import Said, say
 
 
 def percent(probability: float) -> str:
@@ -28,3 +29,10 @@ def time_in_words(time: Time) -> str:
 def when(clock: Clock, hours: float) -> str:
     """Return a time (h on the clock) in the words of its case."""
     return time_in_words(clock.time(hours))
+
+
+def age_in_words(hours: float) -> Said:
+    """Return how long ago something was (h) as text: in hours below two days, in days above."""
+    if hours < 48.0:
+        return say("{hours} h ago", hours=f"{hours:.0f}")
+    return say("{days} days ago", days=f"{hours / 24.0:.0f}")

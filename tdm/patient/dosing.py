@@ -167,6 +167,39 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), trough, daily, interrupted)
 
 
+def were_observed(doses: Sequence[Dose], clock: Clock, hours: float) -> bool:
+    """Return whether somebody saw every dose of the last week before a time (h) being taken."""
+    recent = [
+        dose
+        for dose in doses
+        if clock.hours(dose.time) < hours
+        and clock.hours(dose.time) + (dose.every_h or 0.0) * (dose.times - 1) > hours - RECENT_H
+    ]
+    return bool(recent) and all(dose.taken == "observed" for dose in recent)
+
+
+def daily_dose_at(given: Runs, hours: float) -> float | None:
+    """Return the mg per day of the dosing that covers a time (h), None before the first dose."""
+    before, _ = given_until(given, hours - 2.0 * SAME_INSTANT_H)
+    return dosing_at(before, before, hours).daily_dose_mg
+
+
+def resumptions(given: Runs) -> list[float]:
+    """Return the times (h) of the doses that followed an interruption."""
+    times, owner = single_doses(given)
+    return [
+        float(times[place + 1])
+        for place in range(len(times) - 1)
+        if times[place + 1] - times[place] > INTERRUPTED_AFTER_INTERVALS * interval_before(given, times, owner, place)
+    ]
+
+
+def interval_before(given: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
+    """Return the interval (h) that a dose was to be followed in by its own run, or the usual one."""
+    every = float(given.every_h[owner[position]])
+    return USUAL_INTERVAL_H if math.isnan(every) else every
+
+
 def expected_until(given: Runs, dosing: Dosing, decided_h: float) -> tuple[float, Runs]:
     """Return when a dose is due next at or after a time (h), and the doses given or expected (mg) before it."""
     due, regimen = dosing.next_due_h, dosing.regimen

@@ -25,6 +25,7 @@ from tdm.inference.random_effects import Variability, variability
 from tdm.inference.residual_error import residual_error
 from tdm.knowledge.model import PARAMETERS, PopulationModel
 from tdm.patient.covariates import CovariatePiece
+from tdm.patient.early_levels import AT_TROUGH
 from tdm.patient.history import History
 from tdm.pk.event_table import Course, Runs, lay_out
 from tdm.pk.one_compartment import NG_ML_PER_MG_L, Amounts, amounts, at_samples, unit_troughs
@@ -135,13 +136,13 @@ class Estimate:
 
     @cached_property
     def mode_at_levels(self) -> Floats:
-        """Return the predictions (ng/mL) of the mode at the fitted levels, shape (levels,)."""
+        """Return the predictions (ng/mL) of the mode at levels fitted, then those that bound, shape (levels,)."""
         return predictions(self.cohort, self.modes.eta)
 
     @property
     def residuals_at_mode(self) -> Floats:
         """Return the weighted residuals (no unit) of the fitted levels; a censored one counts as its limit."""
-        return weighted_residuals(self.cohort, self.mode_at_levels)
+        return weighted_residuals(self.cohort, self.mode_at_levels)[: len(self.history.used)]
 
     @cached_property
     def due(self) -> Amounts:
@@ -161,7 +162,7 @@ class Estimate:
 
     @cached_property
     def at_levels(self) -> Floats:
-        """Return the predictions (ng/mL) of all draws at the fitted levels, shape (draws, levels)."""
+        """Return the predictions (ng/mL) of all draws at the levels fitted, then those that bound, (draws, levels)."""
         return predictions(self.cohort, self.draws.eta[:, None, :])
 
 
@@ -187,11 +188,11 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
 
 def cohort_of(model: PopulationModel, history: History) -> Cohort:
     """Return a history's fitted levels as a cohort of one patient (h, mg, ng/mL; ln of L/h, L, 1/h)."""
-    used, pieces = history.used, history.pieces
+    compared, pieces = (*history.used, *history.bounds), history.pieces
     course = lay_out(
         history.given,
-        np.zeros(len(used), dtype=np.intp),
-        np.array([drawn.time_h for drawn in used], dtype=float),
+        np.zeros(len(compared), dtype=np.intp),
+        np.array([drawn.compared_h for drawn in compared], dtype=float),
         np.zeros(len(pieces) - 1, dtype=np.intp),
         np.array([piece.start_h for piece in pieces[1:]], dtype=float),
         1,
@@ -199,12 +200,22 @@ def cohort_of(model: PopulationModel, history: History) -> Cohort:
     cohort = Cohort(
         course=course,
         ln_typical=np.empty((0, len(PARAMETERS))),
-        level_ng_ml=np.array([drawn.level.value_ng_ml for drawn in used], dtype=float),
-        censored=np.array([drawn.level.censored for drawn in used], dtype=bool),
+        level_ng_ml=np.array([drawn.level.value_ng_ml for drawn in compared], dtype=float),
+        censored=np.array([drawn.level.censored or drawn.role == "bound" for drawn in compared], dtype=bool),
         residual=residual_error(model.residual),
         variability=_variability(model, history),
+        **_distribution(history),
     )
     return _in_pieces(cohort, pieces)
+
+
+def _distribution(history: History) -> dict[str, Floats]:
+    """How far the levels early after a dose lie above the curve, ln of the factor and its SD; nothing without such."""
+    fitted = [drawn.distribution for drawn in history.used]
+    if all(one == AT_TROUGH for one in fitted):
+        return {}
+    every = [*fitted, *(AT_TROUGH for _ in history.bounds)]
+    return {"ln_bias": np.array([one.ln_bias for one in every]), "ln_sd": np.array([one.ln_sd for one in every])}
 
 
 def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:

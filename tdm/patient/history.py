@@ -46,32 +46,48 @@ from tdm.patient.dosing import (
     regimen_changes,
 )
 from tdm.patient.drug_effects import Interaction, Spell, acting_between, adherence_of, interactions_of, spells_of
+from tdm.patient.early_levels import AT_TROUGH, FITTED_FROM_H, Distribution, distribution_at
 from tdm.patient.time_after_dose import Sampled, sampled_at
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
 
 # ... and a drug that starts this soon is what the proposal is for.
 DAYS_SOON = 7.0
 
-WhyUnused = Literal["before_first_dose", "in_future", "too_early"]
+# What a level does: it is fitted, it bounds the trough after it from above, or it is not used and why.
+Role = Literal["fitted", "bound", "before_first_dose", "in_future", "superseded"]
 
 
 @dataclass(frozen=True)
 class DrawnLevel(Sampled):
-    """A level as the history sees it: when (h), how long after which dose, and whether it is fitted and a trough.
+    """A level as the history sees it: when (h), how long after which dose, and what it is used for.
 
-    `epoch` numbers the stretches of one regimen.
+    `epoch` numbers the stretches of one regimen. `distribution` is how far a level early after a dose lies above the
+    curve.
     """
 
     index: int
     level: Level
     time_h: float
     epoch: int
-    why_unused: WhyUnused | None
+    role: Role
+    distribution: Distribution = AT_TROUGH
 
     @property
     def used(self) -> bool:
         """Return whether the level is fitted (no unit)."""
-        return self.why_unused is None
+        return self.role == "fitted"
+
+    @property
+    def observed(self) -> bool:
+        """Return whether the level was drawn by `now` (no unit), fitted or not."""
+        return self.role != "in_future"
+
+    @property
+    def compared_h(self) -> float:
+        """Return when the curve is compared with it (h): when it was drawn, or at the trough that it bounds."""
+        if self.role != "bound" or self.since_dose_h is None or self.interval_h is None:
+            return self.time_h
+        return self.time_h - self.since_dose_h + self.interval_h
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,11 @@ class History:
         return tuple(sorted((drawn for drawn in self.levels if drawn.used), key=lambda drawn: drawn.time_h))
 
     @property
+    def bounds(self) -> tuple[DrawnLevel, ...]:
+        """Return the levels that bound a trough from above, in order of time (ng/mL, h)."""
+        return tuple(sorted((drawn for drawn in self.levels if drawn.role == "bound"), key=lambda drawn: drawn.time_h))
+
+    @property
     def last_trough(self) -> DrawnLevel | None:
         """Return the last level that is fitted and a trough (ng/mL, h), if any."""
         troughs = [drawn for drawn in self.used if drawn.is_trough]
@@ -127,6 +148,26 @@ class History:
         """Return the last fitted level that is a trough or drawn later, as after a hold (ng/mL, h), if any."""
         late = [drawn for drawn in self.used if drawn.is_trough_or_later]
         return late[-1] if late else None
+
+    @property
+    def drug_changes_h(self) -> tuple[float, ...]:
+        """Return when drugs that act, or may act, on sirolimus started and stopped (h), up to what is decided for."""
+        soon = max(self.decided_h, self.now_h)
+        return tuple(
+            sorted(
+                time
+                for spell in self.spells
+                if spell.drug is None or spell.drug.effect != "none"
+                for time in (spell.start_h, spell.stop_h)
+                if time <= soon
+            )
+        )
+
+    def with_newest(self, count: int) -> History:
+        """Return the history that fits its newest levels alone (ng/mL); those before them are superseded."""
+        older = {drawn.index for drawn in self.used[:-count]}
+        levels = (replace(one, role="superseded") if one.index in older else one for one in self.levels)
+        return replace(self, levels=tuple(levels))
 
     def drugs_change_after(self, hours: float) -> bool:
         """Return whether the effect of a drug steps after a time (h), by what the decision is for."""
@@ -213,7 +254,8 @@ def _drawn_levels(
             case.levels[index],
             time,
             int(np.searchsorted(changes, time - SAME_INSTANT_H)),
-            _why_unused(model, time, now_h, sampled),
+            _role(model, time, now_h, sampled),
+            _distribution(model, sampled),
         )
         for index, (time, sampled) in enumerate(zip(times_h, sampled_at(declared, times_h), strict=True))
     )
@@ -240,14 +282,19 @@ def _check_method_limits(case: Case, label: LabelRules) -> None:
         raise Refused(problems)
 
 
-def _why_unused(model: PopulationModel, time: float, now_h: float, sampled: Sampled) -> WhyUnused | None:
+def _role(model: PopulationModel, time: float, now_h: float, sampled: Sampled) -> Role:
     if time > now_h + SAME_INSTANT_H:
         return "in_future"
     if sampled.since_dose_h is None or sampled.interval_h is None:
         return "before_first_dose"
-    if sampled.since_dose_h + SAME_INSTANT_H < model.earliest_sample_fraction * sampled.interval_h:
-        return "too_early"
-    return None
+    explained_from_h = min(model.earliest_sample_fraction * sampled.interval_h, FITTED_FROM_H)
+    return "fitted" if sampled.since_dose_h + SAME_INSTANT_H >= explained_from_h else "bound"
+
+
+def _distribution(model: PopulationModel, sampled: Sampled) -> Distribution:
+    if sampled.since_dose_h is None or sampled.interval_h is None:
+        return AT_TROUGH
+    return distribution_at(sampled.since_dose_h, model.earliest_sample_fraction * sampled.interval_h)
 
 
 def _with_interactions(

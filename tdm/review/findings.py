@@ -57,7 +57,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "check_adherence": Entry(
         "critical",
-        "The level of {time} ({level}) is low or could not be measured: {why}.",
+        "The level of {time} ({level}, {age}) is low or could not be measured: {why}.",
         "First check that every dose was taken, the times of dose and sample, and repeat the level; then decide.",
         DESIGN_RULE,
     ),
@@ -105,15 +105,33 @@ CATALOGUE: Mapping[str, Entry] = {
         LABEL,
     ),
     "levels_contradict": Entry(
-        "blocking",
+        "critical",
         "The levels contradict each other: {why}.",
-        "Check doses, times, tubes and assay of each level, and repeat one; no dose is advised on these.",
+        "Check doses, times, tubes and assay of each level, and repeat one; when two new ones agree, they decide.",
         DESIGN_RULE,
     ),
     "high_level_unexplained": Entry(
+        "critical",
+        "A level is above {critical}: {level} at {time} ({since}). A peak cannot be told from a high trough.",
+        "No increase; check dose and sample times, and measure a trough just before the next dose, within 24 h.",
+        DESIGN_RULE,
+    ),
+    "hold_not_followed": Entry(
         "blocking",
-        "A level above {alert} is not explained by the model: {level} at {time}. No increase is advised on it.",
-        "Check dose and sample times; measure a trough just before the next dose, and decide on that.",
+        "A level called for a hold ({level} at {time}, {age}), doses were given since, and no level was measured.",
+        "Measure a level now, before the next dose, and decide on that.",
+        DESIGN_RULE,
+    ),
+    "levels_irreconcilable": Entry(
+        "blocking",
+        "Two results of {time} exclude each other: {low} and {high}.",
+        "Find out which one is right, or measure again now; leave the other one out.",
+        DESIGN_RULE,
+    ),
+    "nothing_to_give": Entry(
+        "blocking",
+        "No regimen that may be advised can be given with {product}.",
+        "Enter what can be given, or the doses given so far.",
         DESIGN_RULE,
     ),
     "window_missing": Entry(
@@ -123,9 +141,34 @@ CATALOGUE: Mapping[str, Entry] = {
         "protocol file",
     ),
     "no_regimen_reaches_half": Entry(
-        "blocking",
-        "No regimen that can be given and was studied has an even chance of {window}; the best is {regimen}: {chance}.",
-        "Weigh the options listed, a level sooner, another product or another window.",
+        "warning",
+        "No regimen that can be given, was studied and is safe now has an even chance of {window}; the best is "
+        "{regimen}: {chance}. It is not expected to reach the window.",
+        "Weigh the options listed, a level sooner, another product or window, or a second opinion on a higher dose.",
+        DESIGN_RULE,
+    ),
+    "no_increase": Entry(
+        "warning",
+        "{why}: no increase is advised on it ({changed}).",
+        "Measure again when the next level is due, and decide on that.",
+        DESIGN_RULE,
+    ),
+    "low_level_past": Entry(
+        "info",
+        "The level of {time} ({level}, {age}) was low: {why}. Later levels answered it.",
+        "Nothing, if its reason is known.",
+        DESIGN_RULE,
+    ),
+    "low_level_observed": Entry(
+        "warning",
+        "The level of {time} ({level}) is low although the doses before it were observed.",
+        "Look for an inducer, for diarrhoea or vomiting, and at the sample; repeat the level.",
+        DESIGN_RULE,
+    ),
+    "levels_superseded": Entry(
+        "warning",
+        "{count} older level(s), up to {time}, do not fit the newest ones and are not fitted: the newest decide.",
+        "Ask what changed: drugs, adherence, illness, assay, an entry.",
         DESIGN_RULE,
     ),
     "level_above_15": Entry(
@@ -142,9 +185,17 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "unexplained_level": Entry(
         "warning",
-        "The level of {time} was drawn {since} after a dose; the model {model} explains samples from {earliest} on.",
-        "It is not fitted. Measure a trough: just before a dose.",
+        "The level of {time} was drawn {since} after a dose; the model {model} explains samples from {earliest} on. It "
+        "only says that the next trough is lower.",
+        "Measure a trough: just before a dose.",
         MODEL,
+    ),
+    "early_level": Entry(
+        "warning",
+        "The level of {time} was drawn {since} after a dose, before the end of the interval: it is fitted as {factor} "
+        "times the curve, with a further SD of {sd}.",
+        "Measure a trough: just before a dose. The factor is that of two- over one-compartment models.",
+        "golubovic-2019 and wu-2012 against one compartment; see seeds/README.md",
     ),
     "level_before_first_dose": Entry(
         "warning",

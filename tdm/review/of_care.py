@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tdm.case.case import Case
-from tdm.decision.restraint import Restrained
-from tdm.decision.safety_rules import Rule
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import WORDS, liver_change
@@ -30,11 +28,6 @@ def review_care(
         *_adherence(case, history),
         *_response(history, response, window),
     ]
-
-
-def review_restraint(result: Restrained) -> list[Finding]:
-    """Return the findings on what tolerance and response changed (doses in mg)."""
-    return [*(_rule(rule, result) for rule in result.rules), *_responds(result)]
 
 
 def review_visits(history: History, found: Sequence[Visit]) -> list[Finding]:
@@ -78,8 +71,10 @@ def _methods(history: History) -> Iterator[Finding]:
 def _adherence(case: Case, history: History) -> Iterator[Finding]:
     if any(dose.taken == "prescribed" for dose in case.doses):
         yield finding("doses_only_prescribed")
-    if any(event.term == "diarrhoea" for event in case.adverse_events):
-        yield finding("diarrhoea")
+    for event in case.adverse_events:
+        over = event.end is not None and not history.is_ahead(event.end)
+        if event.term == "diarrhoea" and not over and not history.is_ahead(event.time):
+            yield finding("diarrhoea")
 
 
 def _response(history: History, response: ResponseFound | None, window: Window | None) -> Iterator[Finding]:
@@ -96,20 +91,3 @@ def _response(history: History, response: ResponseFound | None, window: Window |
     )
     if response.response == "NR" and inside and trough is not None:
         yield finding("level_not_the_reason", level=f"{trough.level.value_ng_ml:g} ng/mL", window=str(window))
-
-
-def _rule(rule: Rule, result: Restrained) -> Finding:
-    code = "tolerance_hold" if rule.effect == "hold" else "tolerance_no_increase"
-    return finding(code, rule.source, rule=say(rule.sentence), changed=_changed(result))
-
-
-def _changed(result: Restrained) -> Said:
-    before = result.changed_from
-    if before is None or before.proposal is None:
-        return say("it does not change the answer")
-    return say("without it: {regimen}", regimen=before.proposal.option.regimen.in_words())
-
-
-def _responds(result: Restrained) -> Iterator[Finding]:
-    if result.responds and not result.rules:
-        yield finding("responder_below_window", changed=_changed(result))

@@ -5,6 +5,7 @@ Every threshold here is a design rule, unless it is read from a model, a protoco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from tdm.case.case import Case
@@ -13,9 +14,10 @@ from tdm.knowledge.assay import is_immunoassay
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
-from tdm.notation.formatting import time_in_words, when
+from tdm.notation.formatting import percent, time_in_words, when
 from tdm.notation.quantities import NUMERIC_COVARIATES, UMOL_L_PER_MG_DL_OF_BILIRUBIN, range_in_words
 from tdm.notation.sentence import say
+from tdm.patient.early_levels import AT_TROUGH
 from tdm.patient.history import History
 from tdm.review.findings import Finding, finding
 
@@ -70,21 +72,33 @@ def _population(case: Case, model: PopulationModel, protocol: Protocol) -> Itera
 def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding]:
     for drawn in history.levels:
         time = when(history.clock, drawn.time_h)
-        if drawn.why_unused == "before_first_dose":
+        if drawn.role == "before_first_dose":
             yield finding("level_before_first_dose", time=time)
-        elif drawn.why_unused == "in_future":
+        elif drawn.role == "in_future":
             yield finding("level_in_future", time=time, now=when(history.clock, history.now_h))
-        elif drawn.why_unused == "too_early":
+        elif drawn.role == "bound":
             assert drawn.interval_h is not None  # there was a dose
             earliest = f"{model.earliest_sample_fraction * drawn.interval_h:.3g} h"
             yield finding(
                 "unexplained_level", time=time, since=f"{drawn.since_dose_h:.3g} h", model=model.id, earliest=earliest
             )
+        elif drawn.used and not drawn.is_trough_or_later and drawn.distribution != AT_TROUGH:
+            yield finding(
+                "early_level",
+                time=time,
+                since=f"{drawn.since_dose_h:.3g} h",
+                factor=f"{math.exp(drawn.distribution.ln_bias):.2f}",
+                sd=percent(drawn.distribution.ln_sd),
+            )
+    superseded = [drawn for drawn in history.levels if drawn.role == "superseded"]
+    if superseded:
+        last = max(drawn.time_h for drawn in superseded)
+        yield finding("levels_superseded", count=str(len(superseded)), time=when(history.clock, last))
 
 
 def _troughs(history: History) -> Iterator[Finding]:
     for drawn in history.used:
-        if not drawn.is_trough:
+        if not drawn.is_trough and (drawn.is_trough_or_later or drawn.distribution == AT_TROUGH):
             yield finding(
                 "not_a_trough",
                 time=when(history.clock, drawn.time_h),

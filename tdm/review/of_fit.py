@@ -8,29 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import chdtrc, gammaincc, ndtr, ndtri
+from scipy.special import chdtrc
 
 from tdm.case.regimen import Regimen
 from tdm.inference.importance_sampling import PROBABILITY_ERROR
-from tdm.inference.lattice import lattice, shifted
-from tdm.inference.likelihood import predictions, prior_objective, weighted_residuals
-from tdm.notation.formatting import percent, three_digits, when
+from tdm.inference.likelihood import prior_objective
+from tdm.notation.formatting import age_in_words, percent, three_digits, when
 from tdm.notation.sentence import say
-from tdm.patient.estimate import Estimate, individual, prior_eta
+from tdm.patient.agreement import UNEXPECTEDLY_LOW, contradiction, low_levels, outlier_sd
+from tdm.patient.estimate import Estimate, individual
 from tdm.patient.history import DrawnLevel
 from tdm.pk.one_compartment import NG_ML_PER_MG_L, steady_state
 from tdm.review.findings import Finding, finding
 
-OUTLIER_SD = 3.0
+# An unusual patient is farther from the population than all but this part of its members.
 UNUSUAL_P = 0.01
-CONTRADICTION_P = 0.01
-OPPOSITE_RESIDUALS_SD = 1.5
-# A level this far down in what the model expects of such a patient asks for adherence first.
-UNEXPECTEDLY_LOW = 0.05
 # The levels say little when they leave more than this part of the population's SD of ln clearance.
 PRIOR_DOMINATES = 0.7
+# A trough below this part of the steady state of the regimen is not yet at it.
 STEADY_FROM = 0.9
-PRIOR_POINTS = 1024
 
 
 def review_fit(estimate: Estimate) -> list[Finding]:
@@ -51,85 +47,49 @@ def review_fit(estimate: Estimate) -> list[Finding]:
 
 
 def _low_levels(estimate: Estimate) -> Iterator[Finding]:
-    history = estimate.history
-    expected = prior_chance_below(estimate)
-    for drawn, chance in zip(history.used, expected, strict=True):
-        if drawn.level.censored:
+    """Only the newest level asks for adherence first: an older low one was answered by what was measured since."""
+    history, low = estimate.history, low_levels(estimate)
+    for one in low:
+        newest = one.drawn is history.used[-1]
+        if one.chance is None:
             why = say("it was reported as below a limit")
-        elif chance < UNEXPECTEDLY_LOW:
+        else:
             why = say(
                 "fewer than {share} of such patients would be so low ({chance})",
                 share=percent(UNEXPECTEDLY_LOW),
-                chance=percent(float(chance)),
+                chance=percent(one.chance),
             )
-        else:
-            continue
-        yield finding("check_adherence", time=when(history.clock, drawn.time_h), level=_level_in_words(drawn), why=why)
-
-
-def prior_chance_below(estimate: Estimate) -> np.ndarray:
-    """Return the probability (no unit), level by level, that the population with these covariates measures lower."""
-    size = len(estimate.cohort.variability.of)
-    points = shifted(lattice(PRIOR_POINTS, size), np.full(size, 0.5 / PRIOR_POINTS))
-    eta = prior_eta(estimate, ndtri(points))
-    return np.asarray(ndtr(weighted_residuals(estimate.cohort, predicted(estimate, eta))).mean(axis=0))
-
-
-def predicted(estimate: Estimate, eta: np.ndarray) -> np.ndarray:
-    """Return the predictions (ng/mL) at the fitted levels, shape (draws, levels), for random effects (draws, d)."""
-    return predictions(estimate.cohort, eta[:, None, :])
-
-
-def contradiction_p(estimate: Estimate) -> float:
-    """Return the posterior predictive p-value (no unit) of the sum of squared weighted residuals.
-
-    For given random effects replicated residuals are standard normal, so the tail is a chi-square's and the p-value its
-    posterior mean (Gelman, Meng and Stern 1996, Statistica Sinica 6:733), without simulation. A censored level counts
-    by how far the prediction exceeds its limit.
-    """
-    residual = weighted_residuals(estimate.cohort, estimate.at_levels)
-    residual = np.where(estimate.cohort.censored, np.minimum(residual, 0.0), residual)
-    discrepancy = (residual**2).sum(axis=1)
-    return float((estimate.draws.weight * gammaincc(0.5 * residual.shape[1], 0.5 * discrepancy)).sum())
+        yield finding(
+            "check_adherence" if newest else "low_level_past",
+            time=when(history.clock, one.drawn.time_h),
+            age=age_in_words(history.now_h - one.drawn.time_h),
+            level=_level_in_words(one.drawn),
+            why=why,
+        )
 
 
 def _contradictions(estimate: Estimate) -> Iterator[Finding]:
-    used = estimate.history.used
-    if len(used) < 2:
+    found, clock = contradiction(estimate), estimate.history.clock
+    if found is None:
         return
-    p = contradiction_p(estimate)
-    residual = estimate.residuals_at_mode
-    opposite = _opposite_pair(used, residual)
-    if p < CONTRADICTION_P:
-        why = say("no patient of the model would give them together (p = {p})", p=f"{p:.2g}")
-        yield finding("levels_contradict", why=why)
-    elif opposite is not None:
-        clock = estimate.history.clock
-        high, low = (used[position] for position in opposite)
+    if found.high is None or found.low is None:
+        why = say("no patient of the model would give them together (p = {p})", p=f"{found.p:.2g}")
+    else:
         why = say(
             "on one regimen that of {first} is {above} and that of {second} is {below} residual SD from the fit",
-            first=when(clock, high.time_h),
-            above=f"{residual[opposite[0]]:+.1f}",
-            second=when(clock, low.time_h),
-            below=f"{residual[opposite[1]]:+.1f}",
+            first=when(clock, found.high.time_h),
+            above=f"{found.high_residual:+.1f}",
+            second=when(clock, found.low.time_h),
+            below=f"{found.low_residual:+.1f}",
         )
-        yield finding("levels_contradict", why=why)
-
-
-def _opposite_pair(used: tuple[DrawnLevel, ...], residual: np.ndarray) -> tuple[int, int] | None:
-    for high in range(len(used)):
-        for low in range(len(used)):
-            same = used[high].epoch == used[low].epoch
-            if same and residual[high] > OPPOSITE_RESIDUALS_SD and residual[low] < -OPPOSITE_RESIDUALS_SD:
-                return high, low
-    return None
+    yield finding("levels_contradict", why=why)
 
 
 def _outliers(estimate: Estimate) -> Iterator[Finding]:
     history = estimate.history
     for drawn, residual in zip(history.used, estimate.residuals_at_mode, strict=True):
         beyond = -residual if drawn.level.censored else abs(residual)
-        if beyond > OUTLIER_SD:
+        if beyond > outlier_sd(len(history.used)):
             yield finding(
                 "outlier",
                 time=when(history.clock, drawn.time_h),
