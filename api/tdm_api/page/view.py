@@ -31,7 +31,7 @@ from tdm.notation import quantities
 from tdm.notation.formatting import percent, time_in_words
 from tdm.patient.time_after_dose import Sampled
 from tdm.sources import sources_of
-from tdm_api.page.form import USUAL_UNIT, Form, anchor_of, anchors, choice_of
+from tdm_api.page.form import BILIRUBIN, USUAL_UNIT, Form, anchor_of, anchors, choice_of
 from tdm_api.page.picture import LEGEND, drawn
 from tdm_api.page.scene import Scene
 from tdm_api.page.sheet import entries, level_as_entered, surroundings
@@ -42,12 +42,17 @@ SEVERITIES = ("critical", "blocking", "warning", "info")
 # How many findings fit on the printed sheet, and which have a place of their own on it.
 PRINTED_FINDINGS = 7
 PRINTED_ELSEWHERE = {"change_ahead", "visit_overdue"}
+# Critical findings whose sentence is the summary of a hold, and how many others stand beside the summary.
+HOLDS = {"level_above_20", "tolerance_hold"}
+MOST_URGENT = 4
 # Names of drugs that nobody types: codes of the ATC classification. The core knows them all the same.
 _ATC = re.compile(r"[A-Z]\d\d[A-Z]{2}\d\d")
 # Reasons that the marks of an option already show.
 UNREMARKABLE = {"can be given", "the proposal", "going on as now", "asked for"}
+BILIRUBIN_MG_DL = "total_bilirubin_mg_dl"
 RANGES: Mapping[str, quantities.Quantity] = {
     **quantities.NUMERIC_COVARIATES,
+    BILIRUBIN_MG_DL: quantities.BILIRUBIN_MG_DL,
     "dose_mg": quantities.DOSE,
     "every_h": quantities.INTERVAL,
     "level_ng_ml": quantities.LEVEL,
@@ -126,6 +131,9 @@ class Shown:
     answer: Recommendation
     kind: str
     summary: str
+    decided: str
+    urgent: tuple[str, ...]
+    more_urgent: int
     next_level: NextShown | None
     precautions: tuple[str, ...]
     ahead: tuple[AheadShown, ...]
@@ -143,7 +151,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that one response shows."""
+    """Everything that one response shows; with `clock` the browser keeps the time of the decision at the present."""
 
     reader: Reader
     form: Form
@@ -153,6 +161,7 @@ class Page:
     notice: str = ""
     of_file: bool = False
     choice: str = ""
+    clock: bool = False
     sampling: tuple[SamplingShown, ...] = ()
     studied: Mapping[str, str] = field(default_factory=dict)
     studied_model: str = ""
@@ -222,11 +231,15 @@ def studied_ranges(case: Case, t: Texts) -> tuple[str, dict[str, str]]:
     except Refused:
         return "", {}
     limits = {one.of: one for one in model.limits if one.of in quantities.NUMERIC_COVARIATES}
-    return model.id, {
-        name: _range(one.soft_low, one.soft_high, quantities.NUMERIC_COVARIATES[name].unit, t)
+    ranges = {
+        name: (one.soft_low, one.soft_high)
         for name, one in limits.items()
         if one.soft_low is not None or one.soft_high is not None
     }
+    if BILIRUBIN in ranges:
+        low, high = ranges[BILIRUBIN]
+        ranges[BILIRUBIN_MG_DL] = (_mg_dl(low), _mg_dl(high))
+    return model.id, {name: _range(low, high, RANGES[name].unit, t) for name, (low, high) in ranges.items()}
 
 
 def problems_shown(problems: Iterable[Problem], form: Form, reader: Reader) -> tuple[ProblemShown, ...]:
@@ -250,10 +263,16 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
     chosen = _chosen(answer, choice)
     rows = tuple(_option(one, answer, one is chosen, reader) for one in _listed(answer))
     scene = Scene.of(answer, chosen, reader)
+    kind = answer.decision if answer.decision in ("hold", "none") else "advice"
+    critical = [one for one in answer.findings if one.severity == "critical"]
+    urgent = [reader.say(one.message) for one in critical if kind == "advice" or one.code not in HOLDS]
     return Shown(
         answer=answer,
-        kind=answer.decision if answer.decision in ("hold", "none") else "advice",
+        kind=kind,
         summary=reader.say(answer.summary),
+        decided=_decided(answer, reader),
+        urgent=tuple(urgent[:MOST_URGENT]),
+        more_urgent=len(urgent[MOST_URGENT:]),
         next_level=_next(answer.next_level, reader),
         precautions=tuple(map(reader.say, answer.precautions)),
         ahead=tuple(ahead_shown(one, reader) for one in answer.ahead),
@@ -273,6 +292,22 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
 def _own_words(key: str, text: str, t: Texts) -> str:
     """The page's words for a protocol that ships; the protocol's own where it came with a file."""
     return t(key) if t.has(key) else text
+
+
+def _decided(answer: Recommendation, reader: Reader) -> str:
+    """The moment of the decision, and how it is known where it was not given."""
+    now = time_in_words(answer.now)
+    assumed = next((one for one in answer.basis.assumed if one.field == "now"), None)
+    if assumed is None:
+        return reader.t("decision.decided", now=now)
+    return reader.t("decision.decided_assumed", now=now, why=reader.say(assumed.why))
+
+
+def _mg_dl(micromoles_per_l: float | None) -> float | None:
+    """A total bilirubin in mg/dL, to two digits as such limits are printed."""
+    if micromoles_per_l is None:
+        return None
+    return float(f"{micromoles_per_l / quantities.UMOL_L_PER_MG_DL_OF_BILIRUBIN:.2g}")
 
 
 def _range(low: float | None, high: float | None, unit: str, t: Texts) -> str:
