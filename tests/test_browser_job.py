@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import tdm
 from tdm.notation.quantities import NUMERIC_COVARIATES
+from tdm.review.findings import CATALOGUE
 from tdm.version import __version__
 from tdm_api.language import language
 from tests.browser import (
@@ -441,6 +442,23 @@ def test_what_lies_after_the_decision_is_told_on_the_card(visitors: Visitors, ta
     expect(urgent).to_have_count(1)
     expect(urgent).to_contain_text("2026-03-17 08:00")
     expect(urgent).to_contain_text(words(page)("findings.critical"))
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_lies_after_a_hold_is_printed_with_what_to_do_and_leaves_the_sheet_at_one_page(
+    visitors: Visitors, tag: str
+) -> None:
+    page = visitors.page(tag)
+    load(page, "level-24")
+    page.locator("details:has([data-rows=adverse_events]) > summary").click()
+    for name, text in (("time", "2026-03-17 08:00"), ("term", "pneumonitis"), ("grade", "2")):
+        put(page, f"/adverse_events/0/{name}", text)
+    get_answer(page)
+    entry = CATALOGUE["event_in_future"]
+    expect(page.locator("[data-code=event_in_future]")).to_contain_text(language(tag).said(entry.action))
+    sheet = printed(page)
+    assert sheet.pages == 1
+    assert sheet.text.count(squeezed(language(tag).said(entry.action))) == 1
 
 
 # --- while one types --------------------------------------------------------------------------------------------------

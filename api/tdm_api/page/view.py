@@ -6,7 +6,7 @@ Nothing is computed here but differences and shares of what the core answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from tdm.knowledge.seeds import load_interactions
 from tdm.notation import quantities
 from tdm.notation.formatting import percent, time_in_words
 from tdm.patient.time_after_dose import Sampled
+from tdm.review.findings import Finding
 from tdm.sources import sources_of
 from tdm_api.page.form import BILIRUBIN, USUAL_UNIT, Form, anchor_of, anchors, choice_of
 from tdm_api.page.picture import LEGEND, drawn
@@ -125,6 +126,14 @@ class NextShown:
 
 
 @dataclass(frozen=True)
+class UrgentShown:
+    """A critical finding on the card: what it says and, on paper, what to do."""
+
+    message: str
+    action: str
+
+
+@dataclass(frozen=True)
 class Shown:
     """An answer as the page shows it."""
 
@@ -132,7 +141,7 @@ class Shown:
     kind: str
     summary: str
     decided: str
-    urgent: tuple[str, ...]
+    urgent: tuple[UrgentShown, ...]
     more_urgent: int
     next_level: NextShown | None
     precautions: tuple[str, ...]
@@ -144,6 +153,7 @@ class Shown:
     choice_next: NextShown | None
     counts: Mapping[str, int]
     printed_findings: frozenset[int]
+    unprinted: int
     pictures: Mapping[str, str]
     legend: tuple[tuple[str, str], ...]
     entries: tuple[tuple[str, str], ...]
@@ -264,15 +274,16 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
     rows = tuple(_option(one, answer, one is chosen, reader) for one in _listed(answer))
     scene = Scene.of(answer, chosen, reader)
     kind = answer.decision if answer.decision in ("hold", "none") else "advice"
-    critical = [one for one in answer.findings if one.severity == "critical"]
-    urgent = [reader.say(one.message) for one in critical if kind == "advice" or one.code not in HOLDS]
+    urgent = _urgent(answer, kind)
+    on_card = urgent[:MOST_URGENT]
+    printed = _printed_findings(answer, on_card)
     return Shown(
         answer=answer,
         kind=kind,
         summary=reader.say(answer.summary),
         decided=_decided(answer, reader),
-        urgent=tuple(urgent[:MOST_URGENT]),
-        more_urgent=len(urgent[MOST_URGENT:]),
+        urgent=tuple(_on_card(answer.findings[place], reader) for place in on_card),
+        more_urgent=len(urgent) - len(on_card),
         next_level=_next(answer.next_level, reader),
         precautions=tuple(map(reader.say, answer.precautions)),
         ahead=tuple(ahead_shown(one, reader) for one in answer.ahead),
@@ -282,7 +293,8 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
         choice=next((row for row in rows if row.chosen), None),
         choice_next=_next(chosen.next_level, reader) if chosen else None,
         counts={one: sum(found.severity == one for found in answer.findings) for one in SEVERITIES},
-        printed_findings=_printed_findings(answer),
+        printed_findings=printed,
+        unprinted=len(answer.findings) - len(printed) - len(on_card),
         pictures=drawn(scene, reader.t),
         legend=tuple((LEGEND[name], words) for name, words in scene.legend(reader.t)),
         entries=(*entries(case, reader), *surroundings(answer, reader)),
@@ -442,10 +454,26 @@ def _next(found: NextLevelAnswer | None, reader: Reader) -> NextShown | None:
     return NextShown(first, "" if last == first else last, reader.say(found.reason))
 
 
-def _printed_findings(answer: Recommendation) -> frozenset[int]:
-    """Which findings the printed sheet holds: the first of each code, the gravest first, as many as fit."""
+def _urgent(answer: Recommendation, kind: str) -> list[int]:
+    """Which findings are urgent: the critical ones that the summary does not say."""
+    return [
+        place
+        for place, one in enumerate(answer.findings)
+        if one.severity == "critical" and (kind == "advice" or one.code not in HOLDS)
+    ]
+
+
+def _on_card(one: Finding, reader: Reader) -> UrgentShown:
+    return UrgentShown(reader.say(one.message), reader.say(one.action))
+
+
+def _printed_findings(answer: Recommendation, on_card: Collection[int]) -> frozenset[int]:
+    """Which findings the printed sheet lists: the first of each code, the gravest first, as many as fit.
+
+    Those on the card are not printed twice.
+    """
     first: dict[str, int] = {}
     for place, one in enumerate(answer.findings):
-        if one.code not in PRINTED_ELSEWHERE:
+        if one.code not in PRINTED_ELSEWHERE and place not in on_card:
             first.setdefault(one.code, place)
     return frozenset(list(first.values())[:PRINTED_FINDINGS])
