@@ -12,6 +12,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -41,6 +42,8 @@ FLAGS = (
     "--disable-sync",
 )
 WAIT_MS = 15_000
+# The time that the clock of every visitor shows, in the visitor's own zone.
+PRESENT = "2026-03-18 10:41"
 # What an address may say: which example, which language, which version of a static file.
 ADDRESS_KEYS = {"example", "lang", "v"}
 # A browser itself reports that a document came with one of these statuses: refused, and busy.
@@ -75,6 +78,8 @@ class Visitors:
         self._contexts.append(context)
         context.set_default_timeout(WAIT_MS)
         context.add_init_script(VIOLATIONS)
+        if scripts:
+            context.clock.set_fixed_time(datetime.fromisoformat(PRESENT))
         context.on("console", self._said)
         context.on("weberror", lambda error: self.faults.append(f"error of the page: {error.error}"))
         context.on("request", self._asked)

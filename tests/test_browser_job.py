@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,14 @@ from playwright.sync_api import Locator, Page, expect
 
 import tdm
 from tdm.notation.quantities import NUMERIC_COVARIATES
+from tdm.review.findings import CATALOGUE
 from tdm.version import __version__
 from tdm_api.language import language
 from tests.browser import (
     EXAMPLES,
     LANGUAGES,
     NARROW,
+    PRESENT,
     SSCI,
     WIDE,
     Visitors,
@@ -186,10 +189,12 @@ def test_a_row_is_added_and_removed_by_keyboard_and_the_focus_goes_with_it(visit
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_nothing_is_filled_in_or_chosen_before_someone_does_it(visitors: Visitors, scripts: bool) -> None:
+def test_nothing_but_the_present_is_filled_in_or_chosen_before_someone_does_it(
+    visitors: Visitors, scripts: bool
+) -> None:
     page = visitors.page(scripts=scripts)
     page.goto("/")
-    assert held(page) == {}
+    assert held(page) == ({"/now": PRESENT} if scripts else {})
     for pointer in ("/patient/sex", "/protocol", "/patient/cyp3a5_star1_carrier"):
         expect(box(page, pointer)).to_have_value("")
     assert page.locator("[data-protocol]:visible").count() == 0
@@ -211,11 +216,249 @@ def test_each_covariate_has_its_accepted_range_with_unit_beside_it(visitors: Vis
     page = visitors.page()
     page.goto("/")
     for name, quantity in NUMERIC_COVARIATES.items():
-        field = box(page, f"/patient/{name}")
-        names = (field.get_attribute("aria-describedby") or "").split()
-        hint = " ".join(page.locator(f"#{one}").inner_text() for one in names)
+        hint = hint_of(page, f"/patient/{name}")
         assert all(f"{end:g}" in hint for end in (quantity.low, quantity.high) if end is not None), name
         assert quantity.unit.replace("umol", "µmol") in hint, name
+
+
+def hint_of(page: Page, pointer: str) -> str:
+    """What is seen beside a field and read out with it."""
+    names = (box(page, pointer).get_attribute("aria-describedby") or "").split()
+    return " ".join(page.locator(f"#{one}").inner_text() for one in names)
+
+
+# --- the unit of a bilirubin ------------------------------------------------------------------------------------------
+
+
+CHILD = "child-immune-cytopenia-bilirubin"
+IN_MG_DL = {
+    "/patient/total_bilirubin_umol_l": "1.87",
+    "/patient/total_bilirubin_unit": "mg_dl",
+    "/covariates/0/time": "2026-05-13 07:30",
+    "/covariates/0/total_bilirubin_umol_l": "2",
+    "/covariates/0/total_bilirubin_unit": "mg_dl",
+}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_bilirubin_in_mg_dl_is_typed_answered_printed_and_saved_as_entered(
+    visitors: Visitors, tag: str, scripts: bool
+) -> None:
+    page = visitors.page(tag, scripts=scripts)
+    load(page, CHILD)
+    pointer = "/patient/total_bilirubin_umol_l"
+    assert "µmol/L" in hint_of(page, pointer)
+    assert "mg/dL" not in hint_of(page, pointer)
+    page.locator("details:has([data-rows=covariates]) > summary").click()
+    for name, text in IN_MG_DL.items():
+        put(page, name, text)
+    assert "µmol/L" not in hint_of(page, pointer), "the range is in the chosen unit"
+    for one in ("0.05", "60 mg/dL", "0.18", "2.3 mg/dL"):
+        assert one in hint_of(page, pointer), one
+    case = case_of(CHILD)
+    case["patient"]["total_bilirubin_mg_dl"] = 1.87
+    del case["patient"]["total_bilirubin_umol_l"]
+    case["covariates"] = [{"time": "2026-05-13T07:30", "total_bilirubin_mg_dl": 2}]
+    assert json.loads(saved(page)) == case
+    get_answer(page)
+    expect(summary(page)).to_have_text(language(tag).said(tdm.recommend(tdm.read_case(case)).summary))
+    assert IN_MG_DL.items() <= held(page).items()
+    assert "mg/dL" in hint_of(page, pointer)
+    text = printed(page).text
+    for one in ("1.87 mg/dL (= 31.98 µmol/L)", "2 mg/dL (= 34.21 µmol/L)"):
+        assert squeezed(one) in text, one
+
+
+def test_a_bilirubin_in_the_wrong_unit_is_refused_beside_its_field(visitors: Visitors) -> None:
+    page = visitors.page()
+    load(page, CHILD)
+    put(page, "/patient/total_bilirubin_umol_l", "187")
+    put(page, "/patient/total_bilirubin_unit", "mg_dl")
+    get_answer(page, "refused")
+    expect(box(page, "/patient/total_bilirubin_umol_l")).to_have_attribute("aria-invalid", "true")
+    assert "Was it entered in umol/L?" in hint_of(page, "/patient/total_bilirubin_umol_l")
+
+
+# --- the time of the decision -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_new_case_is_decided_at_the_present_and_says_so_in_the_first_screenful_and_on_paper(
+    visitors: Visitors, tag: str
+) -> None:
+    page = visitors.page(tag, NARROW)
+    page.goto("/")
+    expect(box(page, "/now")).to_have_value(PRESENT)
+    expect(box(page, "/now")).to_be_visible()
+    case = case_of(SSCI)
+    for name, value in case["patient"].items():
+        put(page, f"/patient/{name}", value)
+    put(page, "/protocol", case["protocol"])
+    for index, row in enumerate(case["doses"]):
+        put_row(page, "doses", index, row)
+    get_answer(page)
+    expect(box(page, "/now")).to_have_value(PRESENT)
+    decided = page.locator("[data-decided]")
+    expect(decided).to_have_text(words(page)("decision.decided", now=PRESENT))
+    place = decided.bounding_box()
+    assert place is not None
+    assert 0 <= place["y"] <= NARROW[1] - place["height"], "it is seen without scrolling"
+    assert squeezed(words(page)("decision.decided", now=PRESENT)) in printed(page).text
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_moment_that_was_assumed_is_told_with_how_it_is_known(visitors: Visitors, tag: str, scripts: bool) -> None:
+    page = visitors.page(tag, scripts=scripts)
+    load(page, SSCI)
+    assert words(page)("now.hint") in hint_of(page, "/now")
+    put(page, "/now", "")
+    get_answer(page)
+    case = case_of(SSCI)
+    del case["now"]
+    (assumed,) = (one for one in tdm.recommend(tdm.read_case(case)).basis.assumed if one.field == "now")
+    why = language(tag).said(assumed.why)
+    told = words(page)("decision.decided_assumed", now="2026-03-16 08:00", why=why)
+    expect(page.locator("[data-decided]")).to_have_text(told)
+    assert squeezed(told) in printed(page).text
+    expect(box(page, "/now")).to_have_value("")
+
+
+def test_doses_alone_without_a_time_of_the_decision_are_refused_at_its_field(visitors: Visitors) -> None:
+    page = visitors.page()
+    load(page, SSCI)
+    for pointer in ("/now", "/levels/0/time", "/levels/0/level_ng_ml", "/levels/0/assay"):
+        put(page, pointer, "")
+    get_answer(page, "refused")
+    expect(box(page, "/now")).to_have_attribute("aria-invalid", "true")
+
+
+def at_present(page: Page, text: str) -> None:
+    """Let the clock of a visitor show another time."""
+    page.clock.set_fixed_time(datetime.fromisoformat(text))
+
+
+def test_the_present_goes_on_with_the_clock_until_someone_types_a_time_or_there_is_an_answer(
+    visitors: Visitors,
+) -> None:
+    page = visitors.page()
+    page.goto("/")
+    now = box(page, "/now")
+    at_present(page, "2026-03-18 10:57")
+    put(page, "/patient/weight_kg", "58")
+    box(page, "/patient/weight_kg").blur()
+    expect(now).to_have_value("2026-03-18 10:57")
+    put_case(page, {key: value for key, value in case_of(SSCI).items() if key != "now"} | {"now": "2026-03-18T11:00"})
+    at_present(page, "2026-03-18 11:20")
+    get_answer(page)
+    expect(now).to_have_value("2026-03-18 11:00")
+    page.locator("[data-now]").click()
+    expect(now).to_have_value("2026-03-18 11:20")
+    expect(page.get_by_text(words(page)("notice.stale"))).to_be_visible()
+    get_answer(page)
+    at_present(page, "2026-03-18 12:00")
+    put(page, "/patient/weight_kg", "59")
+    get_answer(page)
+    expect(now).to_have_value("2026-03-18 11:20")
+
+
+def test_the_button_for_the_present_has_a_name_and_is_offered_with_scripts_only(visitors: Visitors) -> None:
+    for tag in LANGUAGES:
+        page = visitors.page(tag)
+        page.goto("/")
+        put(page, "/now", "")
+        button(page, "now_what").click()
+        expect(box(page, "/now")).to_have_value(PRESENT)
+    still = visitors.page(scripts=False)
+    still.goto("/")
+    expect(still.locator("[data-now]")).to_be_hidden()
+    expect(box(still, "/now")).to_have_value("")
+
+
+def test_a_case_in_hours_has_no_present(visitors: Visitors) -> None:
+    page = visitors.page()
+    page.goto("/")
+    now, first = box(page, "/now"), box(page, "/doses/0/time")
+    first.press_sequentially("2026")
+    expect(now).to_have_value(PRESENT)  # half of a date is not hours yet
+    first.press_sequentially("-03-02 08:00")
+    first.blur()
+    expect(now).to_have_value(PRESENT)
+    put(page, "/doses/0/time", "0")
+    first.blur()
+    expect(now).to_have_value("")
+    expect(page.locator("[data-now]")).to_be_hidden()
+    put(page, "/doses/0/dose_mg", "2")
+    get_answer(page, "refused")
+    expect(now).to_have_value("")
+    put(page, "/doses/0/time", "2026-03-02 08:00")
+    first.blur()
+    expect(now).to_have_value(PRESENT)
+    page.locator("[data-rows=doses] [data-remove]").first.click()
+    cut(page, "0\t2\t24\t3\n")
+    first.press("Control+v")
+    expect(now).to_have_value("")
+    put(page, "/now", "200")
+    put(page, "/doses/0/time", "2026-03-02 08:00")
+    first.blur()
+    expect(now).to_have_value("200")  # what someone typed stays
+
+
+def test_a_case_with_offsets_gets_the_present_with_its_offset_by_the_button_only(visitors: Visitors) -> None:
+    page = visitors.page()
+    page.goto("/")
+    put(page, "/levels/0/time", "2026-03-16 18:30+08:00")
+    box(page, "/levels/0/time").blur()
+    expect(box(page, "/now")).to_have_value("")
+    page.locator("[data-now]").click()
+    expect(box(page, "/now")).to_have_value(re.compile(re.escape(PRESENT) + r"[+-]\d\d:\d\d"))
+
+
+def test_a_case_that_was_opened_keeps_its_own_time_of_the_decision_or_none(visitors: Visitors, tmp_path: Path) -> None:
+    page = visitors.page()
+    case = case_of(SSCI)
+    for own in (case.pop("now"), None):
+        file = tmp_path / "case.json"
+        file.write_text(json.dumps(case | {"now": own}), encoding="utf-8")
+        page.goto("/")
+        expect(box(page, "/now")).to_have_value(PRESENT)
+        open_file(page, file)
+        expect(box(page, "/patient/weight_kg")).to_have_value("58")
+        put(page, "/patient/weight_kg", "59")
+        box(page, "/patient/weight_kg").blur()
+        expect(box(page, "/now")).to_have_value((own or "").replace("T", " "))
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_lies_after_the_decision_is_told_on_the_card(visitors: Visitors, tag: str) -> None:
+    page = visitors.page(tag)
+    load(page, SSCI)
+    page.locator("details:has([data-rows=adverse_events]) > summary").click()
+    for name, text in (("time", "2026-03-17 08:00"), ("term", "pneumonitis"), ("grade", "2")):
+        put(page, f"/adverse_events/0/{name}", text)
+    get_answer(page)
+    urgent = page.locator("[data-decision].card .urgent")
+    expect(urgent).to_have_count(1)
+    expect(urgent).to_contain_text("2026-03-17 08:00")
+    expect(urgent).to_contain_text(words(page)("findings.critical"))
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_lies_after_a_hold_is_printed_with_what_to_do_and_leaves_the_sheet_at_one_page(
+    visitors: Visitors, tag: str
+) -> None:
+    page = visitors.page(tag)
+    load(page, "level-24")
+    page.locator("details:has([data-rows=adverse_events]) > summary").click()
+    for name, text in (("time", "2026-03-17 08:00"), ("term", "pneumonitis"), ("grade", "2")):
+        put(page, f"/adverse_events/0/{name}", text)
+    get_answer(page)
+    entry = CATALOGUE["event_in_future"]
+    expect(page.locator("[data-code=event_in_future]")).to_contain_text(language(tag).said(entry.action))
+    sheet = printed(page)
+    assert sheet.pages == 1
+    assert sheet.text.count(squeezed(language(tag).said(entry.action))) == 1
 
 
 # --- while one types --------------------------------------------------------------------------------------------------
@@ -270,7 +513,7 @@ def test_rows_of_a_spreadsheet_are_pasted_straight_into_the_cells(visitors: Visi
     page.goto("/")
     cut(page, f"time\tmg\tevery\ttimes\n{ROWS}2026-03-20 08:00\t2\n")
     box(page, "/doses/0/time").press("Control+v")
-    assert held(page) == {**CELLS, "/doses/2/time": "2026-03-20 08:00", "/doses/2/dose_mg": "2"}
+    assert held(page) == {**CELLS, "/doses/2/time": "2026-03-20 08:00", "/doses/2/dose_mg": "2", "/now": PRESENT}
     cut(page, "4\t12\n")
     box(page, "/doses/1/dose_mg").press("Control+v")
     assert [box(page, f"/doses/1/{one}").input_value() for one in ("dose_mg", "every_h", "count")] == ["4", "12", "11"]
@@ -300,7 +543,7 @@ def test_rows_of_a_spreadsheet_are_pasted_into_the_larger_field(visitors: Visito
         page.locator(f'button[value="paste:{table}"]').click()
         expect(box(page, f"/{table}/0/time")).not_to_have_value("")
     level = {"/levels/0/time": "2026-03-16 08:00", "/levels/0/level_ng_ml": "3.6", "/levels/0/assay": "lc-ms/ms"}
-    assert held(page) == {**CELLS, **level}
+    assert held(page) == {**CELLS, **level, **({"/now": PRESENT} if scripts else {})}
 
 
 def test_an_answer_is_called_out_of_date_once_its_entries_have_changed(visitors: Visitors) -> None:
@@ -342,7 +585,7 @@ def test_a_change_of_language_keeps_what_was_typed_even_if_it_is_wrong(visitors:
     put(page, "/protocol", "ssci-nct03688191")
     put_row(page, "doses", 0, {"time": "2026-03-02 08:00", "dose_mg": "2"})
     before = held(page)
-    assert len(before) == 5
+    assert len(before) == (6 if scripts else 5)
     for tag in ("zh-CN", "en"):
         switch(page, tag)
         assert held(page) == before

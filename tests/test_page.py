@@ -96,7 +96,10 @@ def test_every_field_of_a_case_has_a_field_on_the_page() -> None:
             "cyp3a5_star1_carrier": False,
             "child_pugh": "B",
         },
-        "covariates": [{"time": -5.5, "weight_kg": 60, "hematocrit_percent": 30, "total_bilirubin_umol_l": 9}],
+        "covariates": [
+            {"time": -5.5, "weight_kg": 60, "hematocrit_percent": 30, "total_bilirubin_umol_l": 9},
+            {"time": -4.5, "total_bilirubin_mg_dl": 0.7},
+        ],
         "protocol": "waiha-2023",
         "target": {"low_ng_ml": 4, "high_ng_ml": 9, "source": "our team", "grade": "C", "note": "from 2026"},
         "model": "mao-2024",
@@ -127,6 +130,24 @@ def test_every_field_of_a_case_has_a_field_on_the_page() -> None:
     assert set(case) == set(tdm.Case.model_fields)
     form = form_of(fields_of(form_from(case)).items()).compacted()
     assert form.case() == case
+
+
+def test_a_bilirubin_keeps_the_unit_in_which_it_was_entered() -> None:
+    case = {**example("small-child-solution"), "patient": {"weight_kg": 11, "total_bilirubin_mg_dl": 0.70}}
+    form = form_from(case)
+    assert form.text("/patient/total_bilirubin_umol_l") == "0.7"
+    assert form.text("/patient/total_bilirubin_unit") == "mg_dl"
+    assert form.case()["patient"] == case["patient"]
+    alone = form_of([("/patient/total_bilirubin_unit", "mg_dl"), ("/covariates/0/total_bilirubin_unit", "mg_dl")])
+    assert alone.compacted().case() == {"patient": {}}, "a unit without a value says nothing"
+    usual = form_of([("/patient/total_bilirubin_umol_l", "12"), ("/patient/total_bilirubin_unit", "")])
+    assert usual.case()["patient"] == {"total_bilirubin_umol_l": 12}
+
+
+@pytest.mark.parametrize("at", ["/patient", "/covariates/0"])
+def test_a_problem_with_a_bilirubin_in_any_unit_finds_its_field(at: str) -> None:
+    form = form_of([(f"{at}/total_bilirubin_umol_l", "900"), (f"{at}/total_bilirubin_unit", "mg_dl")])
+    assert anchor_of(f"{at}/total_bilirubin_mg_dl", anchors(form)) == f"{at}/total_bilirubin_umol_l"
 
 
 @pytest.mark.parametrize("text", ["0,5", "1 mg", "1.", ".5", "1e1", "+1", "\uff11", "0x1", "nan", "1 000"])
@@ -408,7 +429,117 @@ def test_many_rows_are_taken(client: TestClient) -> None:
         f"/doses/{n}/{column}": text for n in range(300) for column, text in (("time", f"{24 * n}"), ("dose_mg", "1"))
     }
     fields = {"/patient/weight_kg": "60", "/patient/age_years": "40", "/protocol": "itp-2024-adult", **rows}
+    fields["/now"] = "7200"
     assert client.post("/", data={**fields, "action": "answer"}).status_code == 200
+
+
+def decided(text: str) -> str:
+    found = re.search(r"<p[^>]*data-decided>(.*?)</p>", text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("tag", "given", "known"),
+    [
+        (
+            "en",
+            "Decided at 2026-03-16 09:30",
+            "Decided at 2026-03-16 08:00 (not given; the latest observed fact: level)",
+        ),
+        ("zh-CN", "决定于 2026-03-16 09:30", "决定于 2026-03-16 08:00（未提供；取最近观察到的事实：浓度）"),
+    ],
+)
+def test_an_answer_says_when_it_was_decided_and_how_that_is_known(
+    client: TestClient, tag: str, given: str, known: str
+) -> None:
+    assert decided(client.post("/", data=typed(language=tag, **{"/now": "2026-03-16 09:30"})).text) == given
+    assert decided(client.post("/", data=typed(language=tag, **{"/now": ""})).text) == known
+
+
+def test_with_doses_alone_the_time_of_the_decision_is_asked_for_at_its_field(client: TestClient) -> None:
+    response = client.post(
+        "/", data=typed(**{"/now": "", "/levels/0/time": "", "/levels/0/level_ng_ml": "", "/levels/0/assay": ""})
+    )
+    assert response.status_code == 422
+    assert [at["name"] for _, at in Tags(response.text).tags if at.get("aria-invalid") == "true"] == ["/now"]
+
+
+def test_the_present_is_offered_to_a_new_case_only(client: TestClient) -> None:
+    assert Tags(client.get("/").text).values()["clock"] == "yes"
+    assert Tags(client.get(f"/?example={ADULT}").text).values()["clock"] == ""
+    saved = load_example(ADULT)
+    opened = client.post("/", data={"action": "open", "clock": "yes"}, files={"file": ("case.json", saved)})
+    assert Tags(opened.text).values()["clock"] == ""
+    for action in ("answer", "lang:zh-CN", "add:doses", "choose:1.5/24"):
+        for clock in ("yes", ""):
+            kept = client.post("/", data=typed(action=action, clock=clock)).text
+            assert Tags(kept).values()["clock"] == clock
+
+
+def later(date: str) -> dict[str, str]:
+    """An adverse event, a count and a level of a day."""
+    return {
+        "/adverse_events/0/time": f"{date} 08:00",
+        "/adverse_events/0/term": "pneumonitis",
+        "/adverse_events/0/grade": "2",
+        "/platelets/0/time": f"{date} 09:00",
+        "/platelets/0/count_10e9_l": "12",
+        "/platelets/0/bleeding": "no",
+        "/levels/1/time": f"{date} 10:00",
+        "/levels/1/level_ng_ml": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "date"),
+    [
+        (ADULT, "advice", "2026-03-20"),
+        ("level-24", "hold", "2026-03-20"),
+        ("protocol-without-window", "none", "2026-06-01"),
+    ],
+)
+def test_what_lies_after_the_decision_is_urgent_on_every_card(
+    client: TestClient, name: str, kind: str, date: str
+) -> None:
+    text = client.post("/", data=typed(name, **later(date))).text
+    card = text.partition(f'class="card card-{kind}"')[2].partition("</section>")[0]
+    urgent = re.findall(r'<p class="urgent">(.*?)</p>', card)
+    for what in ("The level of", "The adverse event of", "The platelet count of"):
+        assert [one for one in urgent if what in one and "lies after the time of the decision" in one], what
+    assert not [one for one in urgent if "above 20 ng/mL" in one], "the summary of a hold says it"
+
+
+def test_of_many_urgent_findings_the_card_shows_some_and_counts_the_others(client: TestClient) -> None:
+    many = {f"/levels/{place}/time": f"2026-04-{place:02} 08:00" for place in range(1, 9)}
+    many |= {f"/levels/{place}/level_ng_ml": "7" for place in range(1, 9)}
+    text = client.post("/", data=typed(**many)).text
+    assert text.count('<p class="urgent">') == 5
+    assert "and 4 more, among the findings" in text
+
+
+def test_the_ranges_of_a_bilirubin_stand_beside_it_in_both_units(client: TestClient) -> None:
+    name = "child-immune-cytopenia-bilirubin"
+    text = client.post("/", data=typed(name)).text
+    for one in ("1 to 1000 µmol/L", "studied: 3 to 40 µmol/L", "0.05 to 60 mg/dL", "studied: 0.18 to 2.3 mg/dL"):
+        assert one in text, one
+    live = client.post("/page/sampling", data=typed(name)).json()["studied"]
+    assert live["total_bilirubin_mg_dl"] == "studied: 0.18 to 2.3 mg/dL"
+
+
+def test_the_sheet_has_a_bilirubin_as_entered_and_in_the_usual_unit(client: TestClient) -> None:
+    name = "child-immune-cytopenia-bilirubin"
+    assert "Total bilirubin 32 µmol/L<" in client.post("/", data=typed(name)).text.replace(",", "<")
+    changed = {"/patient/total_bilirubin_umol_l": "1.87", "/patient/total_bilirubin_unit": "mg_dl"}
+    changed |= {"/covariates/0/time": "2026-05-13 07:30", "/covariates/0/total_bilirubin_umol_l": "2"}
+    changed |= {"/covariates/0/total_bilirubin_unit": "mg_dl"}
+    text = client.post("/", data=typed(name, **changed)).text
+    assert "Total bilirubin 1.87 mg/dL (= 31.98 µmol/L)" in text
+    assert "Total bilirubin 2 mg/dL (= 34.21 µmol/L)" in text
+    wrong = client.post("/", data=typed(name, **{**changed, "/patient/total_bilirubin_umol_l": "187"}))
+    assert [at["name"] for _, at in Tags(wrong.text).tags if at.get("aria-invalid") == "true"] == [
+        "/patient/total_bilirubin_umol_l"
+    ]
 
 
 def test_another_option_is_answered_for_the_same_case(client: TestClient) -> None:

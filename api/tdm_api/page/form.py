@@ -18,11 +18,12 @@ from tdm.notation.refusal import Problem, Refused
 from tdm.notation.strict_text import parse_json
 
 # The tables of the form with their columns. The value of a level stands in `level_ng_ml`; `kind` says whether it was
-# measured or is a limit that the level lies below, and `unit` which unit it is in: blank is ng/mL.
+# measured or is a limit that the level lies below, and `unit` which unit it is in: blank is ng/mL. A total bilirubin in
+# any unit stands in `total_bilirubin_umol_l`, and `total_bilirubin_unit` names another unit: blank is umol/L.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "doses": ("time", "dose_mg", "every_h", "count", "missed", "taken"),
     "levels": ("time", "kind", "level_ng_ml", "unit", "assay"),
-    "covariates": ("time", "weight_kg", "hematocrit_percent", "total_bilirubin_umol_l"),
+    "covariates": ("time", "weight_kg", "hematocrit_percent", "total_bilirubin_umol_l", "total_bilirubin_unit"),
     "comedications": ("name", "start", "stop"),
     "adverse_events": ("time", "end", "term", "grade"),
     "platelets": ("time", "count_10e9_l", "bleeding"),
@@ -40,6 +41,7 @@ SINGLES = (
     "/patient/height_cm",
     "/patient/hematocrit_percent",
     "/patient/total_bilirubin_umol_l",
+    "/patient/total_bilirubin_unit",
     "/patient/cyp3a5_star1_carrier",
     "/patient/child_pugh",
     "/protocol",
@@ -62,7 +64,12 @@ KIND, MEASURED, BELOW = "kind", "measured", "below"
 VALUE, UNIT, USUAL_UNIT = "level_ng_ml", "unit", "ng_ml"
 # The units of a level, as they end the names of its fields, and as they are written.
 UNITS: Mapping[str, str] = {USUAL_UNIT: "ng/mL", "ug_l": "µg/L", "nmol_l": "nmol/L"}
-_TEXTS = {"sex", "protocol", "model", "assay", "name", "source", "note", "child_pugh", "term", "taken"}
+BILIRUBIN, BILIRUBIN_UNIT, USUAL_BILIRUBIN_UNIT = "total_bilirubin_umol_l", "total_bilirubin_unit", "umol_l"
+# The same for a total bilirubin.
+BILIRUBIN_UNITS: Mapping[str, str] = {USUAL_BILIRUBIN_UNIT: "µmol/L", "mg_dl": "mg/dL"}
+# The columns of a table that hold no value of their own.
+_ABOUT_OTHERS = (KIND, UNIT, BILIRUBIN_UNIT)
+_TEXTS = {BILIRUBIN_UNIT, "sex", "protocol", "model", "assay", "name", "source", "note", "child_pugh", "term", "taken"}
 # the grade of a target is a letter, that of an adverse event a number
 _TEXTS |= {"response_definition", "/target/grade"}
 _TIMES = {"time", "start", "stop", "end", "now", "missed"}
@@ -73,6 +80,7 @@ _SPACED = re.compile(r"(\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
 _JOINED = re.compile(r"(\d{4}-\d{2}-\d{2})T(?=\d{2}:)")
 _ROW = re.compile(r"/([a-z_]+)/([0-9]{1,6})/([a-z0-9_]+)")
 _VALUE = re.compile(f"/(level|below)_({'|'.join(UNITS)})")
+_BILIRUBIN = re.compile(f"/total_bilirubin_({'|'.join(BILIRUBIN_UNITS)})$")
 # A comma without a space after it may be a decimal comma, so it separates nothing; before a date, it cannot be one. The
 # Chinese signs are none.
 _SEPARATOR = re.compile(r"\s*[;\uff1b\uff0c\u3001]\s*|,\s+|,(?=\d{4}-\d{2}-)")
@@ -124,6 +132,7 @@ class Form:
             text = self.singles.get(pointer, "").strip()
             if text:
                 _place(case, pointer, _single(pointer, text))
+        case["patient"] = _with_unit(case["patient"])
         for table in TABLES:
             if rows := self.case_rows(table):
                 case[table] = rows
@@ -145,6 +154,8 @@ def form_of(fields: Iterable[tuple[str, str]]) -> Form:
 
 def form_from(case: Mapping[str, Any]) -> Form:
     """Return the form that shows a case, given as JSON; what `Form.case` returns is the same case."""
+    if isinstance(patient := case.get("patient"), Mapping):
+        case = {**case, "patient": _with_unit_apart(patient)}
     given = {pointer: _written(value) for pointer in SINGLES if (value := _at(case, pointer)) is not None}
     singles = {pointer: text for pointer, text in given.items() if text != BLANK_MEANS.get(pointer)}
     rows = {table: tuple(_row_texts(table, row) for row in case.get(table) or ()) for table in TABLES}
@@ -178,7 +189,7 @@ def with_choice(form: Form, choice: str) -> Form:
 def anchor_of(pointer: str, anchors: Iterable[str]) -> str:
     """Return the anchor of the page that is nearest to a problem: its field, its row, its section, or the top ("")."""
     known = set(anchors)
-    place = _VALUE.sub(f"/{VALUE}", pointer)
+    place = _BILIRUBIN.sub(f"/{BILIRUBIN}", _VALUE.sub(f"/{VALUE}", pointer))
     while place and place not in known:
         place = place.rpartition("/")[0]
     return place
@@ -194,7 +205,25 @@ def anchors(form: Form) -> set[str]:
 
 
 def _filled(row: Row) -> bool:
-    return any(text.strip() for column, text in row.items() if column not in (KIND, UNIT))
+    return any(text.strip() for column, text in row.items() if column not in _ABOUT_OTHERS)
+
+
+def _with_unit(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the total bilirubin under the name that says its unit; a unit without a value says nothing."""
+    kept = {name: value for name, value in values.items() if name != BILIRUBIN_UNIT}
+    if BILIRUBIN in kept and (unit := values.get(BILIRUBIN_UNIT)):
+        kept[f"total_bilirubin_{unit}"] = kept.pop(BILIRUBIN)
+    return kept
+
+
+def _with_unit_apart(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with the total bilirubin in its field, and its unit in another where it is not the usual one."""
+    for unit in BILIRUBIN_UNITS:
+        name = f"total_bilirubin_{unit}"
+        if unit != USUAL_BILIRUBIN_UNIT and values.get(name) is not None:
+            others = {key: value for key, value in values.items() if key != name}
+            return {**others, BILIRUBIN: values[name], BILIRUBIN_UNIT: unit}
+    return values
 
 
 def _place(case: dict[str, Any], pointer: str, value: Any) -> None:
@@ -229,7 +258,8 @@ def _whole(pointer: str, text: str) -> Any:
 
 
 def _row_value(table: str, row: Row) -> dict[str, Any]:
-    value = {name: _read(name, text.strip()) for name, text in row.items() if name not in (KIND, UNIT) and text.strip()}
+    texts = {name: text.strip() for name, text in row.items() if name not in (KIND, UNIT)}
+    value = _with_unit({name: _read(name, text) for name, text in texts.items() if text})
     if table == "levels" and VALUE in value:
         kind = BELOW if row.get(KIND) == BELOW else "level"
         value[f"{kind}_{row.get(UNIT, '').strip() or USUAL_UNIT}"] = value.pop(VALUE)
@@ -237,7 +267,8 @@ def _row_value(table: str, row: Row) -> dict[str, Any]:
 
 
 def _row_texts(table: str, row: Mapping[str, Any]) -> Row:
-    texts = {name: _spaced(name, _written(value)) for name, value in row.items() if value is not None}
+    given = _with_unit_apart(row)
+    texts = {name: _spaced(name, _written(value)) for name, value in given.items() if value is not None}
     if table == "levels":
         field_name = next(name for name in texts if _VALUE.fullmatch(f"/{name}"))
         kind, _, unit = field_name.partition("_")

@@ -28,7 +28,19 @@ from tdm_api.bodies import read_body
 from tdm_api.capacity import Busy
 from tdm_api.examples import example_ids, load_example
 from tdm_api.language import language, negotiated
-from tdm_api.page.form import PASTED, TABLES, UNITS, USUAL_UNIT, Form, form_from, form_of, pasted_rows, with_choice
+from tdm_api.page.form import (
+    BILIRUBIN_UNITS,
+    PASTED,
+    TABLES,
+    UNITS,
+    USUAL_BILIRUBIN_UNIT,
+    USUAL_UNIT,
+    Form,
+    form_from,
+    form_of,
+    pasted_rows,
+    with_choice,
+)
 from tdm_api.page.texts import NAMES, Reader, texts
 from tdm_api.page.view import (
     Page,
@@ -75,6 +87,7 @@ class Posted:
     argument: str = ""
     language: str = ""
     choice: str = ""
+    clock: bool = False
     answered: bool = False
     pasted: Mapping[str, str] = field(default_factory=dict)
     file: bytes | None = None
@@ -112,7 +125,7 @@ async def posted(request: Request) -> Response:
     try:
         response: Response = await request.app.state.capacity.run(lambda: _response(act(asked, reader), root))
     except Busy as rejected:
-        busy = Page(reader, asked.form, state="busy", notice=reader.t("notice.busy"), choice=asked.choice)
+        busy = replace(_kept(asked, reader, asked.form), state="busy", notice=reader.t("notice.busy"))
         outcome = Outcome(busy, rejected.document.status, rejected.headers)
         return await asyncio.to_thread(lambda: _response(outcome, root))
     return response
@@ -132,9 +145,10 @@ async def sampling(request: Request) -> Response:
 
 def _first(reader: Reader, example: str | None) -> Outcome:
     if example is None:
-        return Outcome(Page(reader, Form()))
+        return Outcome(Page(reader, Form(), clock=True))
     if example not in example_ids():
-        return Outcome(Page(reader, Form(), notice=reader.t("notice.unknown_example")), HTTPStatus.NOT_FOUND)
+        unknown = Page(reader, Form(), clock=True, notice=reader.t("notice.unknown_example"))
+        return Outcome(unknown, HTTPStatus.NOT_FOUND)
     form = form_from(parse_json(load_example(example)))
     return Outcome(_at_rest(Page(reader, form, notice=reader.t("notice.example"))))
 
@@ -146,17 +160,22 @@ def _live(form: Form, reader: Reader) -> Mapping[str, Any]:
     return {"levels": [vars(one) for one in live.sampling], "studied": ranges, "note": note}
 
 
+def _kept(asked: Posted, reader: Reader, form: Form) -> Page:
+    """A page that remembers about itself what the one before it did."""
+    return Page(reader, form, choice=asked.choice, clock=asked.clock)
+
+
 def _answer(asked: Posted, reader: Reader) -> Outcome:
-    return _answered(Page(reader, asked.form.compacted(), choice=asked.choice))
+    return _answered(_kept(asked, reader, asked.form.compacted()))
 
 
 def _choose(asked: Posted, reader: Reader) -> Outcome:
     form = with_choice(asked.form.compacted(), asked.argument)
-    return _answered(Page(reader, form, choice=asked.argument))
+    return _answered(replace(_kept(asked, reader, form), choice=asked.argument))
 
 
 def _save(asked: Posted, reader: Reader) -> Outcome:
-    page = Page(reader, asked.form.compacted())
+    page = Page(reader, asked.form.compacted(), clock=asked.clock)
     try:
         case = page.form.case()
         read_case(case)
@@ -166,7 +185,7 @@ def _save(asked: Posted, reader: Reader) -> Outcome:
 
 
 def _open(asked: Posted, reader: Reader) -> Outcome:
-    page = Page(reader, asked.form.compacted())
+    page = Page(reader, asked.form.compacted(), clock=asked.clock)
     if not asked.file:
         return Outcome(_at_rest(replace(page, notice=reader.t("notice.no_file"))), HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
@@ -183,7 +202,7 @@ def _open(asked: Posted, reader: Reader) -> Outcome:
 
 def _edit(asked: Posted, reader: Reader) -> Outcome:
     """Add, remove or paste rows, or change the language; an answer that was there is given again for the entries."""
-    page = Page(reader, _edited(asked), choice=asked.choice)
+    page = _kept(asked, reader, _edited(asked))
     if asked.answered:
         outcome = _answered(replace(page, form=page.form.compacted()))
         # half-way through an edit nobody wants to be refused
@@ -273,6 +292,7 @@ def _posted(fields: list[tuple[str, str | bytes]]) -> Posted:
         argument=argument,
         language=argument if action == "lang" else plain.get("language", ""),
         choice=plain.get("choice", ""),
+        clock=plain.get("clock") == "yes",
         answered=plain.get("answered") == "yes",
         pasted={table: plain.get(f"pasted-{table}", "") for table in PASTED},
         file=next((value for name, value in fields if name == "file" and isinstance(value, bytes)), None),
@@ -321,6 +341,8 @@ def _context(page: Page, root: str) -> dict[str, Any]:
         "terms": get_args(Term),
         "units": UNITS,
         "usual_unit": USUAL_UNIT,
+        "bilirubin_units": BILIRUBIN_UNITS,
+        "usual_bilirubin_unit": USUAL_BILIRUBIN_UNIT,
         "examples": example_ids(),
         "columns": TABLES,
     }

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from tdm import Case, Recommendation
-from tdm.case.entries import AdverseEvent, Dose, Level, PlateletsCount
+from tdm.case.entries import AdverseEvent, CovariateChange, Dose, Level, Patient, PlateletsCount
 from tdm.notation import quantities
 from tdm.notation.formatting import time_in_words
-from tdm_api.page.form import UNITS, USUAL_UNIT
+from tdm_api.page.form import BILIRUBIN, BILIRUBIN_UNITS, UNITS, USUAL_UNIT
 from tdm_api.page.surroundings import count_in_words, response_shown, visit_shown
 from tdm_api.page.texts import Reader, Texts
 
@@ -38,10 +38,7 @@ def entries(case: Case, reader: Reader) -> Iterable[tuple[str, str]]:
 
 def _patient(case: Case, t: Texts) -> Iterable[str]:
     one = case.patient
-    for name, quantity in quantities.NUMERIC_COVARIATES.items():
-        value = getattr(one, name)
-        if value is not None:
-            yield f"{t(f'patient.{name}')} {value:g} {t('patient.years') if name == 'age_years' else quantity.unit}"
+    yield from _numeric(one, t)
     if one.sex is not None:
         yield t(f"patient.{one.sex}")
     if one.child_pugh is not None:
@@ -96,13 +93,25 @@ def _drug(name: str, start: Any, stop: Any) -> str:
     return f"{name} ({time_in_words(start)}{' - ' + time_in_words(stop) if stop is not None else ' -'})"
 
 
-def _covariates(change: Any, t: Texts) -> str:
-    values = [
-        f"{t(f'patient.{name}')} {getattr(change, name):g} {quantity.unit}"
-        for name, quantity in quantities.NUMERIC_COVARIATES.items()
-        if getattr(change, name, None) is not None
-    ]
-    return t("print.changed", time=time_in_words(change.time), values=", ".join(values))
+def _covariates(change: CovariateChange, t: Texts) -> str:
+    return t("print.changed", time=time_in_words(change.time), values=", ".join(_numeric(change, t)))
+
+
+def _numeric(entry: Patient | CovariateChange, t: Texts) -> Iterable[str]:
+    """The covariates that are numbers, each as it was entered, with its unit."""
+    for name, quantity in quantities.NUMERIC_COVARIATES.items():
+        value = entry.covariate(name)
+        if value is not None:
+            unit = t("patient.years") if name == "age_years" else quantity.unit
+            yield f"{t(f'patient.{name}')} {_bilirubin(entry) if name == BILIRUBIN else f'{value:g} {unit}'}"
+
+
+def _bilirubin(entry: Patient | CovariateChange) -> str:
+    """A total bilirubin as it was entered, with its value in umol/L where it is in another unit."""
+    usual = f"{entry.covariate(BILIRUBIN):.4g} {BILIRUBIN_UNITS['umol_l']}"
+    if entry.total_bilirubin_mg_dl is None:
+        return f"{entry.covariate(BILIRUBIN):g} {BILIRUBIN_UNITS['umol_l']}"
+    return f"{entry.total_bilirubin_mg_dl:g} {BILIRUBIN_UNITS['mg_dl']} (= {usual})"
 
 
 def surroundings(answer: Recommendation, reader: Reader) -> Iterable[tuple[str, str]]:

@@ -6,7 +6,7 @@ Nothing is computed here but differences and shares of what the core answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,9 @@ from tdm.knowledge.seeds import load_interactions
 from tdm.notation import quantities
 from tdm.notation.formatting import percent, time_in_words
 from tdm.patient.time_after_dose import Sampled
+from tdm.review.findings import Finding
 from tdm.sources import sources_of
-from tdm_api.page.form import USUAL_UNIT, Form, anchor_of, anchors, choice_of
+from tdm_api.page.form import BILIRUBIN, USUAL_UNIT, Form, anchor_of, anchors, choice_of
 from tdm_api.page.picture import LEGEND, drawn
 from tdm_api.page.scene import Scene
 from tdm_api.page.sheet import entries, level_as_entered, surroundings
@@ -42,12 +43,17 @@ SEVERITIES = ("critical", "blocking", "warning", "info")
 # How many findings fit on the printed sheet, and which have a place of their own on it.
 PRINTED_FINDINGS = 7
 PRINTED_ELSEWHERE = {"change_ahead", "visit_overdue"}
+# Critical findings whose sentence is the summary of a hold, and how many others stand beside the summary.
+HOLDS = {"level_above_20", "tolerance_hold"}
+MOST_URGENT = 4
 # Names of drugs that nobody types: codes of the ATC classification. The core knows them all the same.
 _ATC = re.compile(r"[A-Z]\d\d[A-Z]{2}\d\d")
 # Reasons that the marks of an option already show.
 UNREMARKABLE = {"can be given", "the proposal", "going on as now", "asked for"}
+BILIRUBIN_MG_DL = "total_bilirubin_mg_dl"
 RANGES: Mapping[str, quantities.Quantity] = {
     **quantities.NUMERIC_COVARIATES,
+    BILIRUBIN_MG_DL: quantities.BILIRUBIN_MG_DL,
     "dose_mg": quantities.DOSE,
     "every_h": quantities.INTERVAL,
     "level_ng_ml": quantities.LEVEL,
@@ -120,12 +126,23 @@ class NextShown:
 
 
 @dataclass(frozen=True)
+class UrgentShown:
+    """A critical finding on the card: what it says and, on paper, what to do."""
+
+    message: str
+    action: str
+
+
+@dataclass(frozen=True)
 class Shown:
     """An answer as the page shows it."""
 
     answer: Recommendation
     kind: str
     summary: str
+    decided: str
+    urgent: tuple[UrgentShown, ...]
+    more_urgent: int
     next_level: NextShown | None
     precautions: tuple[str, ...]
     ahead: tuple[AheadShown, ...]
@@ -136,6 +153,7 @@ class Shown:
     choice_next: NextShown | None
     counts: Mapping[str, int]
     printed_findings: frozenset[int]
+    unprinted: int
     pictures: Mapping[str, str]
     legend: tuple[tuple[str, str], ...]
     entries: tuple[tuple[str, str], ...]
@@ -143,7 +161,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that one response shows."""
+    """Everything that one response shows; with `clock` the browser keeps the time of the decision at the present."""
 
     reader: Reader
     form: Form
@@ -153,6 +171,7 @@ class Page:
     notice: str = ""
     of_file: bool = False
     choice: str = ""
+    clock: bool = False
     sampling: tuple[SamplingShown, ...] = ()
     studied: Mapping[str, str] = field(default_factory=dict)
     studied_model: str = ""
@@ -222,11 +241,15 @@ def studied_ranges(case: Case, t: Texts) -> tuple[str, dict[str, str]]:
     except Refused:
         return "", {}
     limits = {one.of: one for one in model.limits if one.of in quantities.NUMERIC_COVARIATES}
-    return model.id, {
-        name: _range(one.soft_low, one.soft_high, quantities.NUMERIC_COVARIATES[name].unit, t)
+    ranges = {
+        name: (one.soft_low, one.soft_high)
         for name, one in limits.items()
         if one.soft_low is not None or one.soft_high is not None
     }
+    if BILIRUBIN in ranges:
+        low, high = ranges[BILIRUBIN]
+        ranges[BILIRUBIN_MG_DL] = (_mg_dl(low), _mg_dl(high))
+    return model.id, {name: _range(low, high, RANGES[name].unit, t) for name, (low, high) in ranges.items()}
 
 
 def problems_shown(problems: Iterable[Problem], form: Form, reader: Reader) -> tuple[ProblemShown, ...]:
@@ -250,10 +273,17 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
     chosen = _chosen(answer, choice)
     rows = tuple(_option(one, answer, one is chosen, reader) for one in _listed(answer))
     scene = Scene.of(answer, chosen, reader)
+    kind = answer.decision if answer.decision in ("hold", "none") else "advice"
+    urgent = _urgent(answer, kind)
+    on_card = urgent[:MOST_URGENT]
+    printed = _printed_findings(answer, on_card)
     return Shown(
         answer=answer,
-        kind=answer.decision if answer.decision in ("hold", "none") else "advice",
+        kind=kind,
         summary=reader.say(answer.summary),
+        decided=_decided(answer, reader),
+        urgent=tuple(_on_card(answer.findings[place], reader) for place in on_card),
+        more_urgent=len(urgent) - len(on_card),
         next_level=_next(answer.next_level, reader),
         precautions=tuple(map(reader.say, answer.precautions)),
         ahead=tuple(ahead_shown(one, reader) for one in answer.ahead),
@@ -263,7 +293,8 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
         choice=next((row for row in rows if row.chosen), None),
         choice_next=_next(chosen.next_level, reader) if chosen else None,
         counts={one: sum(found.severity == one for found in answer.findings) for one in SEVERITIES},
-        printed_findings=_printed_findings(answer),
+        printed_findings=printed,
+        unprinted=len(answer.findings) - len(printed) - len(on_card),
         pictures=drawn(scene, reader.t),
         legend=tuple((LEGEND[name], words) for name, words in scene.legend(reader.t)),
         entries=(*entries(case, reader), *surroundings(answer, reader)),
@@ -273,6 +304,22 @@ def shown(case: Case, answer: Recommendation, choice: str, reader: Reader) -> Sh
 def _own_words(key: str, text: str, t: Texts) -> str:
     """The page's words for a protocol that ships; the protocol's own where it came with a file."""
     return t(key) if t.has(key) else text
+
+
+def _decided(answer: Recommendation, reader: Reader) -> str:
+    """The moment of the decision, and how it is known where it was not given."""
+    now = time_in_words(answer.now)
+    assumed = next((one for one in answer.basis.assumed if one.field == "now"), None)
+    if assumed is None:
+        return reader.t("decision.decided", now=now)
+    return reader.t("decision.decided_assumed", now=now, why=reader.say(assumed.why))
+
+
+def _mg_dl(micromoles_per_l: float | None) -> float | None:
+    """A total bilirubin in mg/dL, to two digits as such limits are printed."""
+    if micromoles_per_l is None:
+        return None
+    return float(f"{micromoles_per_l / quantities.UMOL_L_PER_MG_DL_OF_BILIRUBIN:.2g}")
 
 
 def _range(low: float | None, high: float | None, unit: str, t: Texts) -> str:
@@ -407,10 +454,26 @@ def _next(found: NextLevelAnswer | None, reader: Reader) -> NextShown | None:
     return NextShown(first, "" if last == first else last, reader.say(found.reason))
 
 
-def _printed_findings(answer: Recommendation) -> frozenset[int]:
-    """Which findings the printed sheet holds: the first of each code, the gravest first, as many as fit."""
+def _urgent(answer: Recommendation, kind: str) -> list[int]:
+    """Which findings are urgent: the critical ones that the summary does not say."""
+    return [
+        place
+        for place, one in enumerate(answer.findings)
+        if one.severity == "critical" and (kind == "advice" or one.code not in HOLDS)
+    ]
+
+
+def _on_card(one: Finding, reader: Reader) -> UrgentShown:
+    return UrgentShown(reader.say(one.message), reader.say(one.action))
+
+
+def _printed_findings(answer: Recommendation, on_card: Collection[int]) -> frozenset[int]:
+    """Which findings the printed sheet lists: the first of each code, the gravest first, as many as fit.
+
+    Those on the card are not printed twice.
+    """
     first: dict[str, int] = {}
     for place, one in enumerate(answer.findings):
-        if one.code not in PRINTED_ELSEWHERE:
+        if one.code not in PRINTED_ELSEWHERE and place not in on_card:
             first.setdefault(one.code, place)
     return frozenset(list(first.values())[:PRINTED_FINDINGS])

@@ -1,5 +1,6 @@
 // The page works without this. It saves round trips: rows are added and removed in place, cells are pasted from a
-// spreadsheet, the time after a dose is shown while one types, and an answer is marked once its entries have changed.
+// spreadsheet, the time after a dose is shown while one types, an answer is marked once its entries have changed, and a
+// new case is decided at the present time.
 
 const form = document.getElementById("case");
 const PAUSE_MS = 350;
@@ -56,12 +57,14 @@ form.addEventListener("click", (event) => {
   } else if ("remove" in button.dataset) {
     event.preventDefault();
     removeRow(button.closest("[data-row]"));
+    settleNow();
     changed();
   } else if (button.dataset.paste) {
     event.preventDefault();
     const area = form.querySelector(`[data-pasted="${button.dataset.paste}"]`);
     fill(button.dataset.paste, area.value, firstBlank(button.dataset.paste), "time", "");
     area.value = "";
+    settleNow();
     changed();
   }
 });
@@ -107,6 +110,7 @@ form.addEventListener("paste", (event) => {
   event.preventDefault();
   const unit = row.querySelector('[name$="/unit"]')?.value;
   fill(row.dataset.row, text, [...row.parentElement.children].indexOf(row), column(input), unit);
+  settleNow();
   changed();
 });
 
@@ -154,6 +158,62 @@ async function refresh() {
 form.addEventListener("input", (event) => {
   if (event.target.name && event.target.type !== "file") changed();
 });
+
+// --- the present time ------------------------------------------------------------------------------------------------
+
+// The time of the decision is the page's until someone types another one (`clock` says so); it goes on with the clock
+// until there is an answer. It never stands beside hours or times with an offset: kinds of times do not mix.
+const now = form.elements["/now"];
+const clock = form.elements.clock;
+const setNow = form.querySelector("[data-now]");
+const TIMES = ".field-time input, [name$='/missed']";
+const TICK_MS = 15_000;
+
+/** The kinds of times elsewhere in the case: hours, with an offset, or neither. */
+function kindsElsewhere() {
+  const texts = [...form.querySelectorAll(TIMES)].filter((input) => input !== now);
+  return new Set(texts.flatMap((input) => input.value.split(/[;,\uff1b\uff0c\u3001]/)).map(kind));
+}
+
+function kind(text) {
+  if (/^[+-]?[\d.]+$/.test(text.trim())) return "hours";
+  return /:\d{2}\S*?(Z|[+-]\d{2}:?\d{2})$/i.test(text.trim()) ? "offset" : "local";
+}
+
+/** The present local time as the form writes times, to the minute. */
+function present(withOffset) {
+  const at = new Date();
+  const east = -at.getTimezoneOffset();
+  const text = new Date(at.getTime() + east * 60_000).toISOString().slice(0, 16).replace("T", " ");
+  const pair = (number) => String(number).padStart(2, "0");
+  const offset = `${east < 0 ? "-" : "+"}${pair(Math.trunc(Math.abs(east) / 60))}:${pair(Math.abs(east) % 60)}`;
+  return withOffset ? text + offset : text;
+}
+
+function settleNow() {
+  const kinds = kindsElsewhere();
+  setNow.hidden = kinds.has("hours");
+  if (!clock.value || document.activeElement === now) return;
+  const told = document.body.dataset.state === "answer" ? now.value : "";
+  now.value = kinds.has("hours") || kinds.has("offset") ? "" : told || present();
+}
+
+setNow.addEventListener("click", () => {
+  const withOffset = kindsElsewhere().has("offset");
+  now.value = present(withOffset);
+  clock.value = withOffset ? "" : "yes";
+  changed();
+});
+
+now.addEventListener("input", () => {
+  clock.value = "";
+});
+
+// a time that is half typed may look like hours, so kinds are told apart when it is done
+form.addEventListener("change", settleNow);
+form.addEventListener("submit", settleNow);
+setInterval(() => document.activeElement?.matches(TIMES) || settleNow(), TICK_MS);
+settleNow();
 
 // --- the protocol's window and source, as soon as it is chosen -------------------------------------------------------
 
