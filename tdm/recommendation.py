@@ -11,13 +11,14 @@ from tdm.decision.decision import decide
 from tdm.decision.forecast import Troughs
 from tdm.decision.outlook import outlooks
 from tdm.decision.restraint import restrained
-from tdm.decision.safety_rules import Signs, counts_by, rules_for, signs_of
+from tdm.decision.safety_rules import Signs, rules_for, signs_of
 from tdm.decision.situation import Question
-from tdm.patient.covariates import covariate_at, modelled_comedications
+from tdm.patient.covariates import modelled_comedications
 from tdm.patient.estimate import Estimate, estimate_individual
 from tdm.patient.follow_up import visits
-from tdm.patient.history import read_history
+from tdm.patient.history import History, read_history
 from tdm.patient.platelet_response import response_of
+from tdm.patient.timeline import timeline_of
 from tdm.review.findings import not_blocking, ordered
 from tdm.review.of_care import review_care, review_restraint, review_visits
 from tdm.review.of_case import review_case
@@ -33,22 +34,22 @@ def recommend(case: Case) -> Recommendation:
     Raises `Refused` when a hard limit forbids an answer, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    history = read_history(case, sources.model, sources.label, sources.interactions)
+    history = _history(case, sources)
     estimated = estimate_individual(sources.model, history)
     troughs = Troughs(estimated, estimated.draws.weight)
     question = _question(case, sources, estimated)
-    findings = review_case(case, history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
+    findings = review_case(history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
     contradiction = any(one.code == "levels_contradict" for one in findings)
     ranked = decide(question, troughs, contradiction)
-    rules = rules_for(_signs(case, question))
-    response = response_of(counts_by(case, history.clock, history.now_h), history.clock, case.response_definition)
+    rules = rules_for(_signs(question))
+    response = response_of(history.timeline.counts_by_now(), case.response_definition)
     result = restrained(question, ranked, troughs, rules, response)
     decision = result.decision
-    planned = visits(case, sources.protocol, history.clock, history.first_dose_h, history.now_h)
+    planned = visits(history.timeline, sources.protocol, history.first_dose_h)
     ahead = outlooks(question, decision, troughs)
     findings += review_drugs(history, sources.interactions, modelled_comedications(sources.model))
     findings += review_prospect(history, ahead)
-    findings += review_care(case, history, sources.label, response, question.window)
+    findings += review_care(history, sources.label, response, question.window)
     findings += review_restraint(result) + review_visits(history, planned)
     findings += review_decision(question, decision, troughs, sister_windows(sources.protocol))
     if decision.kind == "hold":
@@ -63,8 +64,12 @@ def estimate(case: Case) -> Estimate:
     Raises `Refused` when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    history = read_history(case, sources.model, sources.label, sources.interactions)
+    history = _history(case, sources)
     return estimate_individual(sources.model, history)
+
+
+def _history(case: Case, sources: Sources) -> History:
+    return read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
 
 
 def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
@@ -78,7 +83,7 @@ def _question(case: Case, sources: Sources, estimated: Estimate) -> Question:
         age_years=case.patient.age_years,
         starts=_starts(case, sources, estimated),
         product_given="product" in case.model_fields_set,
-        later=conditions(case, estimated),
+        later=conditions(estimated),
     )
 
 
@@ -89,18 +94,17 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
         return ()
     if start.table:
         name = "total_bilirubin_umol_l"
-        weight = covariate_at(case, history.clock, "weight_kg", history.now_h) or case.patient.weight_kg
-        bilirubin = covariate_at(case, history.clock, name, history.now_h) or history.covariates_now.get(name)
+        weight = history.timeline.covariate_at("weight_kg", history.now_h) or case.patient.weight_kg
+        bilirubin = history.timeline.covariate_at(name, history.now_h) or history.covariates_now.get(name)
         doses = [row.dose_mg for row in start.table if bilirubin and row.covers(weight, bilirubin)]
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []
     return tuple(Regimen(pattern_mg=(dose,), every_h=24.0) for dose in dict.fromkeys(doses))
 
 
-def _signs(case: Case, question: Question) -> Signs:
+def _signs(question: Question) -> Signs:
     estimate, label = question.estimate, question.label
     last = estimate.history.last_low_point
     measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
     highest = max(measured, estimate.trough_due_ng_ml)
-    history = estimate.history
-    return signs_of(case, history.clock, history.now_h, highest, label.number("alert_above_ng_ml"))
+    return signs_of(estimate.history.timeline, highest, label.number("alert_above_ng_ml"))

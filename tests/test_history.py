@@ -16,6 +16,7 @@ import pytest
 import tdm
 from tdm.case.entries import Dose, Level
 from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
 from tdm.sources import sources_of
 from tests.bedside import (
     Json,
@@ -507,7 +508,7 @@ def test_time_after_dose_is_what_the_history_says() -> None:
     for name in ("adult-ctd-low-trough", "level-too-early", "censored-missed-doses", "contradicting-levels"):
         case = tdm.read_case((EXAMPLES / f"{name}.json").read_bytes())
         sources = sources_of(case)
-        history = read_history(case, sources.model, sources.label, sources.interactions)
+        history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
         alone = tdm.time_after_dose(case.doses, case.levels)
         assert [(one.since_dose_h, one.interval_h) for one in alone] == [
             (drawn.since_dose_h, drawn.interval_h) for drawn in history.levels

@@ -11,7 +11,7 @@ import pydantic
 import scipy
 
 from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
-from tdm.case.case import Case, facts, latest_fact
+from tdm.case.case import Case, latest_fact
 from tdm.case.entries import TABLETS
 from tdm.decision.situation import Question
 from tdm.notation.citation import Citation
@@ -19,6 +19,7 @@ from tdm.notation.formatting import when
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
 from tdm.patient.covariates import modelled_comedications
+from tdm.patient.timeline import Timeline
 from tdm.version import __version__
 
 DISCLAIMER = say(
@@ -153,9 +154,9 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
         if drawn.why_unused is not None
     ]
     found += [
-        Ignored(pointer=fact.pointer, why=why["in_future"])
-        for fact in facts(case)
-        if fact.kind in ("adverse event", "platelet count") and history.is_ahead(fact.time)
+        Ignored(pointer=pointer, why=why["in_future"])
+        for pointer, time_h in _observed(history.timeline)
+        if history.timeline.is_ahead(time_h)
     ]
     if history.planned_doses:
         planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
@@ -174,3 +175,11 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
             why_not = say("no covariate of the model {model}", model=model.id)
             found.append(Ignored(pointer=f"/patient/{case.patient.field_of(name)}", why=why_not))
     return found
+
+
+def _observed(timeline: Timeline) -> list[tuple[str, float]]:
+    """The events, counts and ends of events, by their pointers, with their times (h)."""
+    events = [(f"/adverse_events/{event.index}", event.time_h) for event in timeline.events]
+    counts = [(f"/platelets/{count.index}", count.time_h) for count in timeline.counts]
+    ends = [(f"/adverse_events/{event.index}", event.end_h) for event in timeline.events if event.end_h is not None]
+    return [*events, *counts, *ends]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from tdm.case.entries import (
     MOST_DOSES,
+    MOST_RUNS_TIMES_LEVELS,
     TABLETS,
     AdverseEvent,
     Comedication,
@@ -38,7 +39,6 @@ from tdm.pk.event_table import SAME_INSTANT_H
 # Design rules that bound the work of one answer and catch slips in dates.
 MOST_RUNS = 2000
 MOST_LEVELS = 200
-MOST_RUNS_TIMES_LEVELS = 6000
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
 MOST_EVENTS = 100

@@ -31,10 +31,10 @@ from tdm.notation.quantities import (
 from tdm.notation.refusal import Problem, problem_error
 from tdm.notation.sentence import Said, say
 
+# Design rules that bound the work of one answer.
 MOST_DOSES = 20000
-
-
 MOST_MISSED = 100
+MOST_RUNS_TIMES_LEVELS = 6000
 
 
 class _Covariates(Noun):

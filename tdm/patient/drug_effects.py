@@ -1,4 +1,4 @@
-"""What drugs and missed doses do to this patient's exposure over time: spells, interactions, adherence."""
+"""What drugs and missed doses do to this patient's exposure over time: interactions, adherence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tdm.case.case import Case
-from tdm.case.entries import Comedication, Dose
-from tdm.knowledge.interactions import Drug, Interactions
-from tdm.notation.clock import Clock
+from tdm.knowledge.interactions import Drug
 from tdm.notation.refusal import refuse
 from tdm.notation.sentence import say
+from tdm.patient.timeline import Spell, Timeline
 
 # Half of the effect of an inducer comes, and goes again, in this time: over one to two weeks in all.
 INDUCTION_HALF_TIME_H = 84.0
@@ -27,21 +25,6 @@ ADHERENCE_SD = 0.3
 
 # Drugs with an effect of their own that one answer can hold.
 MOST_INTERACTIONS = 3
-
-
-@dataclass(frozen=True)
-class Spell:
-    """A comedication in a case: what it is known as, and from when to when (h on the case's clock; inf: goes on)."""
-
-    index: int
-    name: str
-    drug: Drug | None
-    start_h: float
-    stop_h: float
-
-    def taken_at(self, hours: float) -> bool:
-        """Return whether it is taken at a time (h)."""
-        return self.start_h <= hours < self.stop_h
 
 
 @dataclass(frozen=True)
@@ -109,16 +92,6 @@ def _left(elapsed_h: float) -> float:
     return float(0.5 ** (elapsed_h / INDUCTION_HALF_TIME_H))
 
 
-def spells_of(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
-    """Return the comedications of a case (h on its clock) with what is known of each."""
-    return tuple(_spell(index, drug, clock, known) for index, drug in enumerate(case.comedications))
-
-
-def _spell(index: int, drug: Comedication, clock: Clock, known: Interactions) -> Spell:
-    stop = math.inf if drug.stop is None else clock.hours(drug.stop)
-    return Spell(index, drug.name, known.named(drug.name), clock.hours(drug.start), stop)
-
-
 def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[Interaction, ...]:
     """Return the drugs (no unit) that act on sirolimus, but for those that are covariates of the model already."""
     acting: dict[str, list[Spell]] = {}
@@ -150,15 +123,11 @@ def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:
     return Interaction(f"f_{drug.id}", spells, drug.ln_f, drug.ln_cl, drug.sd, drug.induction)
 
 
-def adherence_of(case: Case, clock: Clock, now_h: float) -> tuple[Interaction, ...]:
-    """Return what is unsure about doses that were only prescribed, as an effect on F until `now_h` (h), if any."""
+def adherence_of(timeline: Timeline) -> tuple[Interaction, ...]:
+    """Return what is unsure about doses that were only prescribed, as an effect on F until `now` (h), if any."""
     spells = tuple(
-        Spell(index, "adherence", None, clock.hours(dose.time), min(now_h, _end_h(dose, clock)))
-        for index, dose in enumerate(case.doses)
-        if dose.taken == "prescribed" and clock.hours(dose.time) < now_h
+        Spell(order.index, "adherence", None, order.start_h, min(timeline.now_h, order.end_h))
+        for order in timeline.orders
+        if order.taken == "prescribed" and order.start_h < timeline.now_h
     )
     return (Interaction("f_adherence", spells, sd=ADHERENCE_SD),) if spells else ()
-
-
-def _end_h(dose: Dose, clock: Clock) -> float:
-    return clock.hours(dose.time) + (dose.every_h or 24.0) * dose.times

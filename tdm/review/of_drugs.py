@@ -9,8 +9,8 @@ from tdm.decision.outlook import Outlook
 from tdm.knowledge.interactions import Drug, Interactions
 from tdm.notation.formatting import percent, when
 from tdm.notation.sentence import Said, listed, say
-from tdm.patient.drug_effects import Spell
 from tdm.patient.history import History
+from tdm.patient.timeline import Spell
 from tdm.review.findings import Finding, finding
 
 
