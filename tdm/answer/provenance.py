@@ -14,11 +14,12 @@ from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
 from tdm.case.case import Case, latest_fact
 from tdm.case.entries import TABLETS
 from tdm.decision.situation import Question
+from tdm.knowledge.model import PopulationModel
 from tdm.notation.citation import Citation
 from tdm.notation.formatting import when
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
-from tdm.patient.covariates import modelled_comedications
+from tdm.patient.covariates import DAYS_FORESEEN, modelled_comedications
 from tdm.patient.timeline import Timeline
 from tdm.version import __version__
 
@@ -26,6 +27,8 @@ DISCLAIMER = say(
     "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
     "behind it were read at second hand."
 )
+# Covariates that are said to be unused where the model does not use them: every patient has a weight and an age.
+MAY_BE_UNUSED = ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier")
 VERSIONS = {"tdm": __version__, "numpy": np.__version__, "scipy": scipy.__version__, "pydantic": pydantic.VERSION}
 
 
@@ -170,10 +173,7 @@ def _ignored(case: Case, question: Question) -> list[Ignored]:
         Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))
         for index in history.late_changes
     ]
-    for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
-        if case.patient.covariate(name) is not None and name not in model.covariates_used:
-            why_not = say("no covariate of the model {model}", model=model.id)
-            found.append(Ignored(pointer=f"/patient/{case.patient.field_of(name)}", why=why_not))
+    found += _unused_covariates(history.timeline, model)
     return found
 
 
@@ -183,3 +183,21 @@ def _observed(timeline: Timeline) -> list[tuple[str, float]]:
     counts = [(f"/platelets/{count.index}", count.time_h) for count in timeline.counts]
     ends = [(f"/adverse_events/{event.index}", event.end_h) for event in timeline.events if event.end_h is not None]
     return [*events, *counts, *ends]
+
+
+def _unused_covariates(timeline: Timeline, model: PopulationModel) -> list[Ignored]:
+    """Covariates that are no covariates of the model, field by field, and changes too far ahead to be foreseen."""
+    why_not = say("no covariate of the model {model}", model=model.id)
+    too_far = say("changes more than {days} days after the decision: not foreseen", days=f"{DAYS_FORESEEN:g}")
+    found = []
+    for change in timeline.changes:
+        used = [name for name in change.values if name in model.covariates_used]
+        if used and change.time_h > timeline.now_h + 24.0 * DAYS_FORESEEN:
+            found.append(Ignored(pointer=change.pointer, why=too_far))
+    for entry in (timeline.at_start, *timeline.changes):
+        found += [
+            Ignored(pointer=entry.pointer_to(name), why=why_not)
+            for name in (*MAY_BE_UNUSED, *(("weight_kg",) if entry.index is not None else ()))
+            if name in entry.values and name not in model.covariates_used
+        ]
+    return found
