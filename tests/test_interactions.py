@@ -86,6 +86,19 @@ def test_every_alias_is_one_drug() -> None:
                 assert known.named(written) is drug, written
 
 
+@pytest.mark.parametrize("written", ["oxcarbazepine", "Trileptal", "奥卡西平", "N03AF02", " OxCarbazepine"])
+def test_a_covariate_of_the_model_goes_by_every_name_of_the_drug(written: str) -> None:
+    """chen-2021 has oxcarbazepine as a covariate: clearance x 1.16, and no interaction besides."""
+    body = {"patient": {"weight_kg": 50.0, "age_years": 12.0}, "protocol": "cheng-2020-child", "model": "chen-2021"}
+    case = body | {"doses": [run(2, 10)], "levels": [level(240.0, 6.0)], "now": 240.0}
+    without, on_it = (answer(case | added) for added in ({}, {"comedications": [on(written, -100.0)]}))
+    typical = [one.individual.clearance_l_per_h.typical for one in (without, on_it)]
+    assert typical[1] / typical[0] == pytest.approx(1.16)
+    assert "comedications.oxcarbazepine" in {one.field for one in without.basis.assumed}
+    assert "comedications.oxcarbazepine" not in {one.field for one in on_it.basis.assumed}
+    assert not [one for one in on_it.basis.ignored if one.pointer == "/comedications/0"]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("vorikonazol", "voriconazole"), ("rifampicine", "rifampicin"), ("letermovirr", "letermovir")],

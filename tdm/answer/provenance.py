@@ -135,7 +135,7 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
         found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
-    taken = {drug.name.strip().lower() for drug in case.comedications}
+    taken = {spell.drug.id for spell in history.spells if spell.drug is not None}
     found += [
         Assumed(field=f"comedications.{name}", value=say("not taken"), why=say("not named in the case"))
         for name in COMEDICATION_COVARIATES

@@ -143,7 +143,7 @@ def _changes(timeline: Timeline, model: PopulationModel) -> list[tuple[float, in
 
 def _taken(timeline: Timeline, name: str) -> list[tuple[float, int, str, float]]:
     """When a comedication starts and ends to be taken, by any of its prescriptions."""
-    spells = [spell for spell in timeline.spells if spell.name.strip().lower() == name]
+    spells = [spell for spell in timeline.spells if spell.drug is not None and spell.drug.id == name]
     times = sorted({time for spell in spells for time in (spell.start_h, spell.stop_h) if math.isfinite(time)})
     return [(time, -1, name, float(any(spell.taken_at(time) for spell in spells))) for time in times]
 
