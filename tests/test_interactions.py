@@ -6,6 +6,7 @@ its own, and the published ratios typed in here. Times in h, doses in mg, levels
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 from typing import Any
@@ -339,6 +340,72 @@ def test_the_label_proportion_does_not_apply_across_a_drug_change() -> None:
     rule = answer(patient_on(on("diltiazem", 721.0), **BEFORE)).label_rule
     assert rule.daily_dose_mg is None
     assert rule.reason == "A drug that interacts was started or stopped after the last trough, or will be soon."
+
+
+DATED: Json = {
+    "patient": {"weight_kg": 60.0, "age_years": 45.0, "hematocrit_percent": 38.0},
+    "protocol": "itp-2024-adult",
+    "doses": [{"time": "2026-03-02T08:00", "dose_mg": 1.0, "every_h": 24, "count": 14}],
+    "levels": [{"time": "2026-03-16T08:00", "level_ng_ml": 6.0, "assay": "lc-ms/ms"}],
+}
+
+
+def on_dates(offset: str = "", **drug: Any) -> tdm.Recommendation:
+    """The answer with one drug, in a case with dates of an offset."""
+    case = json.loads(json.dumps(DATED).replace(":00\"", f":00{offset}\""))
+    return answer({**case, "comedications": [{"name": "diltiazem", **drug}]})
+
+
+def same(one: tdm.Recommendation, other: tdm.Recommendation) -> bool:
+    return (one.individual, one.options, one.ahead) == (other.individual, other.options, other.ahead)
+
+
+@pytest.mark.parametrize("offset", ["", "+08:00"])
+def test_a_date_without_an_hour_is_the_whole_day(offset: str) -> None:
+    by_day = on_dates(offset, start="2026-03-10", stop="2026-03-13")
+    assert same(by_day, on_dates(offset, start=f"2026-03-10T00:00{offset}", stop=f"2026-03-14T00:00{offset}"))
+    read = {one.field: one.value for one in by_day.basis.assumed if one.field.startswith("comedications")}
+    assert read == {"comedications.0.start": "2026-03-10 00:00", "comedications.0.stop": "2026-03-13 24:00"}
+    one_day = on_dates(offset, start="2026-03-10", stop="2026-03-10")
+    assert not same(one_day, by_day)
+
+
+@pytest.mark.parametrize("drug", ["diltiazem", "rifampicin"])
+def test_a_drug_without_a_start_is_taken_since_before_the_first_dose(drug: str) -> None:
+    without = on_dates(name=drug)
+    assert "comedications.0.start" in {one.field for one in without.basis.assumed}
+    for long_ago in ("1999-01-01", "2020-05-05T08:00"):
+        since = on_dates(name=drug, start=long_ago)
+        assert since.options == without.options
+        assert since.individual == without.individual
+    stopped = [on_dates(name=drug, stop="2026-03-11", **since) for since in ({}, {"start": "1999-01-01"})]
+    assert stopped[0].options == stopped[1].options
+    assert stopped[0].options != without.options
+
+
+def test_a_covariate_of_the_model_without_a_start_is_there_from_the_beginning() -> None:
+    body = {"patient": {"weight_kg": 50.0, "age_years": 12.0}, "protocol": "cheng-2020-child", "model": "chen-2021"}
+    case = body | {"doses": [run(2, 10)], "levels": [level(240.0, 6.0)], "now": 240.0}
+    one, other = (
+        answer(case | {"comedications": [{"name": "Trileptal", **start}]}) for start in ({}, {"start": -999.0})
+    )
+    assert one.individual == other.individual
+
+
+@pytest.mark.parametrize("time", ["2026-02-30", "2026-3-2", "1989-12-31", "2026-03-02T08"])
+def test_a_date_that_is_none_is_refused(time: str) -> None:
+    with pytest.raises(tdm.Refused) as refused:
+        on_dates(start=time)
+    assert refused.value.problems[0].pointer == "/comedications/0/start"
+
+
+def test_a_date_among_hours_is_refused_and_a_far_stop_is_a_slip() -> None:
+    with pytest.raises(tdm.Refused) as refused:
+        answer(patient_on({"name": "diltiazem", "start": "2026-03-02"}))
+    assert [(one.code, one.pointer) for one in refused.value.problems] == [("mixed_times", "/comedications/0/start")]
+    with pytest.raises(tdm.Refused) as refused:
+        on_dates(stop="2062-03-02")
+    assert [(one.code, one.pointer) for one in refused.value.problems] == [("out_of_range", "/comedications/0/stop")]
 
 
 def test_more_interacting_drugs_than_one_answer_holds_are_refused() -> None:

@@ -16,6 +16,7 @@ from tdm.case.entries import TABLETS
 from tdm.decision.situation import Question
 from tdm.knowledge.model import PopulationModel
 from tdm.notation.citation import Citation
+from tdm.notation.clock import is_day
 from tdm.notation.formatting import when
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
@@ -135,12 +136,29 @@ def _assumed(case: Case, question: Question, why_model: str | None) -> list[Assu
         found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
+    found += _times_of_drugs(case)
     taken = {spell.drug.id for spell in history.spells if spell.drug is not None}
     found += [
         Assumed(field=f"comedications.{name}", value=say("not taken"), why=say("not named in the case"))
         for name in COMEDICATION_COVARIATES
         if name in modelled_comedications(model) and name not in taken
     ]
+    return found
+
+
+def _times_of_drugs(case: Case) -> list[Assumed]:
+    """What was read where a drug has no start, or a date without an hour."""
+    found = []
+    for index, drug in enumerate(case.comedications):
+        at = f"comedications.{index}"
+        if drug.start is None:
+            found.append(Assumed(field=f"{at}.start", value=say("before the first dose"), why=say("not given")))
+        elif is_day(drug.start):
+            read = Said(f"{drug.start.isoformat()} 00:00")
+            found.append(Assumed(field=f"{at}.start", value=read, why=say("a date: from the beginning of the day")))
+        if drug.stop is not None and is_day(drug.stop):
+            read = Said(f"{drug.stop.isoformat()} 24:00")
+            found.append(Assumed(field=f"{at}.stop", value=read, why=say("a date: until the end of the day")))
     return found
 
 

@@ -23,7 +23,7 @@ from tdm.knowledge.model import (
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
 from tdm.notation.refusal import Problem, Refused, refuse
 from tdm.notation.sentence import Said, say, sentences
-from tdm.patient.timeline import Timeline
+from tdm.patient.timeline import Spell, Timeline
 
 # Design rules: changes that are planned this far after the decision are foreseen ...
 DAYS_FORESEEN = 92.0
@@ -60,7 +60,9 @@ def covariate_pieces(
     assumed: dict[str, float] = {}
     missing = []
     for name in model.covariates_used:
-        given = timeline.at_start.values.get(name) if name not in COMEDICATION_COVARIATES else 0.0
+        given = timeline.at_start.values.get(name)
+        if name in COMEDICATION_COVARIATES:
+            given = _taken_at(timeline, name, -math.inf)
         if given is not None:
             values[name] = given
         elif name in model.assume:
@@ -143,9 +145,16 @@ def _changes(timeline: Timeline, model: PopulationModel) -> list[tuple[float, in
 
 def _taken(timeline: Timeline, name: str) -> list[tuple[float, int, str, float]]:
     """When a comedication starts and ends to be taken, by any of its prescriptions."""
-    spells = [spell for spell in timeline.spells if spell.drug is not None and spell.drug.id == name]
-    times = sorted({time for spell in spells for time in (spell.start_h, spell.stop_h) if math.isfinite(time)})
-    return [(time, -1, name, float(any(spell.taken_at(time) for spell in spells))) for time in times]
+    switches = {time for spell in _spells_of(timeline, name) for time in (spell.start_h, spell.stop_h)}
+    return [(time, -1, name, _taken_at(timeline, name, time)) for time in sorted(filter(math.isfinite, switches))]
+
+
+def _taken_at(timeline: Timeline, name: str, hours: float) -> float:
+    return float(any(spell.taken_at(hours) for spell in _spells_of(timeline, name)))
+
+
+def _spells_of(timeline: Timeline, name: str) -> list[Spell]:
+    return [spell for spell in timeline.spells if spell.drug is not None and spell.drug.id == name]
 
 
 def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:

@@ -74,7 +74,8 @@ class Interaction:
 
     def induced_at(self, hours: float) -> float:
         """Return the part (0 to 1, no unit) to which an inducer's effect has come at a time (h), by its half-time."""
-        part, since, goal = 0.0, -math.inf, 0.0
+        part = goal = float(self.taken_at(-math.inf))
+        since = -math.inf
         for time in self._switches_h():
             if time > hours:
                 break

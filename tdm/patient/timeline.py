@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tdm.case.case import Case, latest_fact
-from tdm.case.entries import Comedication, CovariateChange, Dose, Patient, Term
+from tdm.case.case import Case, drug_times, latest_fact
+from tdm.case.entries import CovariateChange, Dose, Patient, Term
 from tdm.knowledge.interactions import Drug, Interactions
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import NUMERIC_COVARIATES, YES_NO_COVARIATES
@@ -83,7 +83,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Spell:
-    """A comedication in a case: what it is known as, and from when to when (h on the case's clock; inf: goes on)."""
+    """A comedication in a case: what it is known as, and from when to when (h; -inf: since before, inf: goes on)."""
 
     index: int
     name: str
@@ -182,7 +182,7 @@ def timeline_of(case: Case, known: Interactions) -> Timeline:
             Count(index, clock.hours(count.time), count.count_10e9_l, count.bleeding)
             for index, count in enumerate(case.platelets)
         ),
-        spells=tuple(_spell(index, drug, clock, known) for index, drug in enumerate(case.comedications)),
+        spells=_spells(case, clock, known),
         child_pugh=case.patient.child_pugh,
     )
 
@@ -206,6 +206,14 @@ def _order(index: int, dose: Dose, clock: Clock) -> Order:
     return Order(index, start, start + (dose.every_h or 24.0) * dose.times, dose.taken)
 
 
-def _spell(index: int, drug: Comedication, clock: Clock, known: Interactions) -> Spell:
-    stop = math.inf if drug.stop is None else clock.hours(drug.stop)
-    return Spell(index, drug.name, known.named(drug.name), clock.hours(drug.start), stop)
+def _spells(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
+    return tuple(
+        Spell(
+            index,
+            drug.name,
+            known.named(drug.name),
+            -math.inf if start is None else clock.hours(start),
+            math.inf if stop is None else clock.hours(stop),
+        )
+        for index, (drug, (start, stop)) in enumerate(zip(case.comedications, drug_times(case), strict=True))
+    )
