@@ -408,11 +408,23 @@ def test_a_date_among_hours_is_refused_and_a_far_stop_is_a_slip() -> None:
     assert [(one.code, one.pointer) for one in refused.value.problems] == [("out_of_range", "/comedications/0/stop")]
 
 
-def test_more_interacting_drugs_than_one_answer_holds_are_refused() -> None:
-    case = patient_on(*(on(name) for name in ("diltiazem", "letermovir", "verapamil", "danazol")))
-    with pytest.raises(tdm.Refused) as refused:
-        tdm.recommend(tdm.read_case(case))
-    assert [(one.code, one.pointer) for one in refused.value.problems] == [("too_many", "/comedications")]
+def test_four_azoles_in_sequence_are_answered_with_the_typical_ratio_of_the_weakest() -> None:
+    names = ("itraconazole", "voriconazole", "fluconazole", "posaconazole", "isavuconazole")
+    drugs = [on(name, 100.0 * place, 100.0 * place + 90.0) for place, name in enumerate(names)]
+    found = answer(patient_on(*drugs, **BEFORE))
+    assert sorted(found.fits[0].eta) == sorted(
+        ["cl", "v", "f_voriconazole", "f_posaconazole", "f_isavuconazole", "f_fluconazole"]
+    )
+    (simplified,) = [one for one in found.findings if one.code == "interaction_simplified"]
+    assert simplified.message.startswith("itraconazole: ")
+
+
+def test_a_drug_without_a_random_effect_keeps_its_typical_ratio() -> None:
+    many = [on(name) for name in ("micafungin", "letermovir", "voriconazole", "posaconazole", "ketoconazole")]
+    found = answer(patient_on(*many))
+    assert "f_micafungin" not in found.fits[0].eta
+    ratio = 1.21 * 3.4 * 11.0 * 9.0 * 10.9
+    assert typical(patient_on())[0] / typical(patient_on(*many))[0] == pytest.approx(ratio, rel=1e-4)
 
 
 def test_an_increase_waits_for_the_induction_that_fades() -> None:
@@ -436,13 +448,15 @@ def test_drugs_that_stopped_before_the_first_dose_leave_nothing_behind() -> None
     assert answer(patient_on(*past, **BEFORE)).options == answer(patient_on(**BEFORE)).options
 
 
-def test_doses_that_were_only_prescribed_count_among_what_one_answer_can_hold() -> None:
+def test_doses_that_were_only_prescribed_keep_what_is_unsure_about_them() -> None:
     """Three parameters, two drugs and adherence are six random effects, the most that are sampled."""
     vague = {
         **BEFORE,
         "doses": [{**run(2, 31), "taken": "prescribed"}],
         "model": site_model(sd=dict.fromkeys(EFFECTS, 0.3)),
     }
-    assert len(answer(patient_on(on("diltiazem"), on("letermovir"), **vague)).fits[0].eta) == 6
-    with pytest.raises(tdm.Refused):
-        tdm.recommend(tdm.read_case(patient_on(on("diltiazem"), on("letermovir"), on("verapamil"), **vague)))
+    drugs = [on("diltiazem"), on("letermovir")]
+    assert len(answer(patient_on(*drugs, **vague)).fits[0].eta) == 6
+    found = answer(patient_on(*drugs, on("verapamil"), **vague))
+    assert sorted(found.fits[0].eta) == sorted([*EFFECTS, "f_adherence", "f_diltiazem", "f_letermovir"])
+    assert "interaction_simplified" in {one.code for one in found.findings}

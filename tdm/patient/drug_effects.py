@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdm.knowledge.interactions import Drug
-from tdm.notation.refusal import refuse
-from tdm.notation.sentence import say
 from tdm.patient.timeline import Spell, Timeline
 
 # Half of the effect of an inducer comes, and goes again, in this time: over one to two weeks in all.
@@ -23,15 +21,11 @@ INDUCTION_STEPS = 8
 ADHERENCE_SD = 0.3
 
 
-# Drugs with an effect of their own that one answer can hold.
-MOST_INTERACTIONS = 3
-
-
 @dataclass(frozen=True)
 class Interaction:
     """Something that acts on sirolimus in a case during its spells (h), on ln F and ln CL (no units).
 
-    `sd` is that of its random effect on ln F, which goes by `name`.
+    `sd` is that of its random effect on ln F, which goes by `name`; 0 without one.
     """
 
     name: str
@@ -40,6 +34,11 @@ class Interaction:
     ln_cl: float = 0.0
     sd: float = 0.0
     induction: bool = False
+
+    @property
+    def strength(self) -> float:
+        """Return by how much it moves the exposure, as |ln ratio of AUC| (no unit); 0 where no ratio is known."""
+        return abs(self.ln_f - self.ln_cl)
 
     def taken_at(self, hours: float) -> bool:
         """Return whether it is taken at a time (h), by any of its spells."""
@@ -104,20 +103,25 @@ def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[I
 
 
 def acting_between(found: Sequence[Interaction], begin_h: float, end_h: float) -> tuple[Interaction, ...]:
-    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen.
-
-    Raises `Refused` for more of them than one answer can hold.
-    """
-    acting = tuple(
+    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen."""
+    return tuple(
         one
         for one in found
         if any(spell.stop_h + one.settling_h > begin_h and spell.start_h <= end_h for spell in one.spells)
     )
-    if len(acting) > MOST_INTERACTIONS:
-        accepted = say("at most {bound} interacting drugs", bound=str(MOST_INTERACTIONS))
-        sentence = say("More drugs of the case interact with sirolimus than one answer can hold.")
-        raise refuse("too_many", "/comedications", sentence, accepted)
-    return acting
+
+
+def followed(acting: Sequence[Interaction], now_h: float, most: int) -> tuple[Interaction, ...]:
+    """Return the interactions with a random effect for `most` of them at the most; the others, without, come last.
+
+    The weakest lose theirs (those without a ratio first, of equals those that are not taken at `now_h`, h) and keep
+    their typical ratio. What is unsure about doses keeps its own: it concerns every level.
+    """
+    drugs = [one for one in acting if any(spell.drug is not None for spell in one.spells)]
+    by_strength = sorted(drugs, key=lambda one: (one.strength, one.taken_at(now_h)))
+    left_out = {one.name for one in by_strength[: max(0, len(acting) - most)]}
+    kept = [one for one in acting if one.name not in left_out]
+    return (*kept, *(replace(one, sd=0.0) for one in acting if one.name in left_out))
 
 
 def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from tdm.inference.lattice import MOST_DIMENSIONS
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import LIVER_SD
@@ -40,7 +41,7 @@ from tdm.patient.dosing import (
     given_until,
     regimen_changes,
 )
-from tdm.patient.drug_effects import Interaction, acting_between, adherence_of, interactions_of
+from tdm.patient.drug_effects import Interaction, acting_between, adherence_of, followed, interactions_of
 from tdm.patient.time_after_dose import Sampled, sampled_at
 from tdm.patient.timeline import MeasuredLevel, Spell, Timeline
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
@@ -157,11 +158,12 @@ def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) 
     now_h = timeline.now_h
     given, planned = given_until(timeline.declared, now_h)
     begin_h = min([now_h, *given.start_h.tolist()])
-    interactions = acting_between(
+    acting = acting_between(
         (*interactions_of(timeline.spells, modelled_comedications(model)), *adherence_of(timeline)),
         begin_h,
         now_h + 24.0 * DAYS_FORESEEN,
     )
+    interactions = followed(acting, now_h, MOST_DIMENSIONS - len(model.omega.of))
     declared = begun_by(timeline.declared, now_h)
     pieces, assumed, late = covariate_pieces(timeline, model)
     healthy = tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H)[-1]

@@ -294,6 +294,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "Measure 3 to 5 days after each start or stop and rely on that level.",
         INTERACTIONS,
     ),
+    "interaction_simplified": Entry(
+        "warning",
+        "{names}: more drugs interact here than can be followed one by one; the answer has the typical effect of these "
+        "(none where no ratio is published), but not how unsure it is.",
+        "Rely on levels that are measured on these drugs; treat the chances as less certain than they look.",
+        DESIGN_RULE,
+    ),
     "change_ahead": Entry(
         "warning",
         "{when} the trough of {regimen} moves from {before} to {after} (90 % {interval}); {then}.",
