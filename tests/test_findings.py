@@ -133,6 +133,7 @@ def count(time: float, count_10e9_l: float, bleeding: bool = False) -> Json:
     return {"time": time, "count_10e9_l": count_10e9_l, "bleeding": bleeding}
 
 
+AZOLES = ("fluconazole", "voriconazole", "itraconazole", "posaconazole", "isavuconazole")
 CITATION = {"reference": "ours", "grade": "project", "verified_against": "", "oxford_level": "5", "oxford_basis": "us"}
 OXCARBAZEPINE: Json = {
     "age_years": 12.0,
@@ -397,6 +398,13 @@ TABLE = (
         lambda x: steady_adult(comedications=[{"name": x, "start": 0.0}]),
         raises="verapamil",
         quiet="diltiazem",
+    ),
+    Edge(
+        "interaction_simplified",
+        "two parameters and four drugs are the six random effects that are sampled",
+        lambda x: steady_adult(comedications=[{"name": name, "start": 0.0} for name in AZOLES[:x]]),
+        raises=5,
+        quiet=4,
     ),
     Edge(
         "drug_without_effect",

@@ -16,6 +16,7 @@ import pytest
 import tdm
 from tdm.case.entries import Dose, Level
 from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
 from tdm.sources import sources_of
 from tests.bedside import (
     Json,
@@ -299,6 +300,21 @@ def test_a_change_at_now_holds_and_a_later_one_does_not() -> None:
         assert any(one.pointer == "/covariates/0" for one in answer(case).basis.ignored) is not holds
 
 
+def test_no_change_of_a_covariate_vanishes_without_a_word() -> None:
+    """mao-2024 uses the haematocrit, not the bilirubin; what comes later than 92 days is not foreseen."""
+    changes = [
+        {"time": 100.0, "total_bilirubin_mg_dl": 0.9, "hematocrit_percent": 36.0},
+        {"time": 240.0 + 92 * 24 + 1.0, "hematocrit_percent": 30.0},
+        {"time": 240.0 + 92 * 24, "hematocrit_percent": 31.0},
+    ]
+    case = adult(doses=[run(2, 10)], levels=MANY, covariates=changes)
+    why = {one.pointer: one.why for one in answer(case).basis.ignored if one.pointer.startswith("/covariates")}
+    assert set(why) == {"/covariates/0/total_bilirubin_mg_dl", "/covariates/1", "/covariates/2"}
+    assert why["/covariates/0/total_bilirubin_mg_dl"] == "no covariate of the model mao-2024"
+    assert "92 days" in why["/covariates/1"]
+    assert "92" not in why["/covariates/2"]
+
+
 def test_options_hold_for_the_covariates_at_now() -> None:
     case = adult(doses=[run(2, 10)], levels=MANY, covariates=[{"time": 239.0, "hematocrit_percent": 30.0}])
     option = answer(case).options[0]
@@ -507,7 +523,7 @@ def test_time_after_dose_is_what_the_history_says() -> None:
     for name in ("adult-ctd-low-trough", "level-too-early", "censored-missed-doses", "contradicting-levels"):
         case = tdm.read_case((EXAMPLES / f"{name}.json").read_bytes())
         sources = sources_of(case)
-        history = read_history(case, sources.model, sources.label, sources.interactions)
+        history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
         alone = tdm.time_after_dose(case.doses, case.levels)
         assert [(one.since_dose_h, one.interval_h) for one in alone] == [
             (drawn.since_dose_h, drawn.interval_h) for drawn in history.levels

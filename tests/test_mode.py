@@ -28,6 +28,7 @@ from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.seeds import load_interactions, load_label
 from tdm.patient.estimate import cohort_of
 from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
 from tdm.pk.event_table import Runs, lay_out
 from tests.oracles import cases, plain
 
@@ -64,7 +65,7 @@ def cohort_from(case: Json) -> Cohort:
     """A case as estimation sees it."""
     parsed = read(case)
     assert isinstance(parsed.model, PopulationModel)
-    return cohort_of(parsed.model, read_history(parsed, parsed.model, load_label(), load_interactions()))
+    return cohort_of(parsed.model, read_history(timeline_of(parsed, load_interactions()), parsed.model, load_label()))
 
 
 @cache

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import tdm
-from tdm.case.entries import PlateletsCount
 from tdm.decision.safety_rules import RULES
 from tdm.notation.clock import Clock
 from tdm.patient.follow_up import months_after
 from tdm.patient.platelet_response import classified, response_of
+from tdm.patient.timeline import Count
 from tests.bedside import Json, adult, answer, censored, child, codes, findings, level, option, run
 
 KEPT: Json = {"doses": [run(2, 10)], "levels": [level(240.0, 8.0)]}
@@ -258,7 +258,7 @@ def test_an_event_that_cannot_be_is_refused(signs: Json, code: str, pointer: str
     ],
 )
 def test_one_count_is_classified(platelets: float, baseline: float, bleeding: bool, strict: str, loose: str) -> None:
-    one = PlateletsCount(time=0.0, count_10e9_l=platelets, bleeding=bleeding)
+    one = Count(0, 0.0, platelets, bleeding)
     assert classified(one, baseline, "and") == strict
     assert classified(one, baseline, "or") == loose
 
@@ -283,8 +283,8 @@ def test_one_count_is_classified(platelets: float, baseline: float, bleeding: bo
 def test_confirmation_and_loss(
     days_and_counts: list[tuple[float, float]], response: str, confirmed: bool, lost: bool
 ) -> None:
-    counts = [PlateletsCount(time=24.0 * day, count_10e9_l=each, bleeding=False) for day, each in days_and_counts]
-    found = response_of(counts, Clock(0.0), "and")
+    counts = [Count(place, 24.0 * day, each, bleeding=False) for place, (day, each) in enumerate(days_and_counts)]
+    found = response_of(counts, "and")
     assert found is not None
     assert (found.response, found.confirmed, found.lost) == (response, confirmed, lost)
 

@@ -38,7 +38,6 @@ from tdm.decision.label_proportion import Proportion, label_proportion
 from tdm.decision.next_level import NextLevel, next_level
 from tdm.decision.outlook import Outlook
 from tdm.decision.ranking import Offered
-from tdm.decision.safety_rules import counts_by
 from tdm.decision.situation import Situation
 from tdm.inference.importance_sampling import quantiles
 from tdm.notation.clock import Clock
@@ -122,7 +121,7 @@ def _response(case: Case, history: History, found: ResponseFound | None) -> Resp
     if found is None:
         return None
     other: Definition = "or" if case.response_definition == "and" else "and"
-    variant = response_of(counts_by(case, history.clock, history.now_h), history.clock, other)
+    variant = response_of(history.timeline.counts_by_now(), other)
     assert variant is not None  # it has the same counts
     return ResponseAnswer(
         **vars(found),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from tdm.case.entries import (
     MOST_DOSES,
+    MOST_RUNS_TIMES_LEVELS,
     TABLETS,
     AdverseEvent,
     Comedication,
@@ -29,7 +30,7 @@ from tdm.case.entries import (
 from tdm.case.regimen import Regimen
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol, Window
-from tdm.notation.clock import KIND_IN_WORDS, Clock, Time, kind_of
+from tdm.notation.clock import KIND_IN_WORDS, Clock, Time, is_day, kind_of, midnight
 from tdm.notation.noun import Noun
 from tdm.notation.refusal import Problem, problem_error, refused_from
 from tdm.notation.sentence import say
@@ -38,7 +39,6 @@ from tdm.pk.event_table import SAME_INSTANT_H
 # Design rules that bound the work of one answer and catch slips in dates.
 MOST_RUNS = 2000
 MOST_LEVELS = 200
-MOST_RUNS_TIMES_LEVELS = 6000
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
 MOST_EVENTS = 100
@@ -153,8 +153,8 @@ def _no_moment(case: Case) -> list[Problem]:
     return [Problem(code="missing_field", pointer="/now", message=sentence)]
 
 
-def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
-    """Every time of a case with its pointer."""
+def _observed_times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer, but for those of drugs."""
     for name in ("covariates", "doses", "levels", "adverse_events", "platelets"):
         for index, row in enumerate(getattr(case, name)):
             yield f"/{name}/{index}/time", row.time
@@ -163,37 +163,70 @@ def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
     for index, event in enumerate(case.adverse_events):
         if event.end is not None:
             yield f"/adverse_events/{index}/end", event.end
-    for index, drug in enumerate(case.comedications):
-        yield f"/comedications/{index}/start", drug.start
-        if drug.stop is not None:
-            yield f"/comedications/{index}/stop", drug.stop
     if case.now is not None:
         yield "/now", case.now
 
 
+def _stated_times(case: Case) -> Iterator[tuple[str, float | datetime | date]]:
+    """Every time of a case with its pointer, as it was given."""
+    yield from _observed_times(case)
+    for index, drug in enumerate(case.comedications):
+        if drug.start is not None:
+            yield f"/comedications/{index}/start", drug.start
+        if drug.stop is not None:
+            yield f"/comedications/{index}/stop", drug.stop
+
+
+def drug_times(case: Case) -> list[tuple[float | datetime | None, float | datetime | None]]:
+    """Return from when to when (h or dates) each drug is taken; a date without an hour is the whole day."""
+    like = next((time for _, time in _stated_times(case) if isinstance(time, (float, datetime))), None)
+
+    def moment(time: float | datetime | date | None, days: int) -> float | datetime | None:
+        if time is None or isinstance(time, (float, datetime)):
+            return time
+        return midnight(time, like) + timedelta(days=days)
+
+    return [(moment(drug.start, 0), moment(drug.stop, 1)) for drug in case.comedications]
+
+
+def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer."""
+    yield from _observed_times(case)
+    for index, (start, stop) in enumerate(drug_times(case)):
+        if start is not None:
+            yield f"/comedications/{index}/start", start
+        if stop is not None:
+            yield f"/comedications/{index}/stop", stop
+
+
 def _mixed_times(case: Case) -> list[Problem]:
-    times = list(_times(case))
-    if not times:
+    """Times of two kinds cannot be compared; a date without an hour goes with dates that have one."""
+    times = list(_stated_times(case))
+    reference = next(((pointer, kind_of(time)) for pointer, time in times if not is_day(time)), None)
+    if reference is None:
         return []
-    first = kind_of(times[0][1])
-    problems = []
-    for pointer, time in times[1:]:
-        if kind_of(time) != first:
+    other, first = reference
+    for pointer, time in times:
+        kind = kind_of(time)
+        if kind != first and not (kind == "day" and first != "hours"):
             sentence = say(
                 "This is {kind}, but {other} is {other_kind}. One case keeps to one kind.",
-                kind=KIND_IN_WORDS[kind_of(time)],
-                other=times[0][0],
+                kind=KIND_IN_WORDS[kind],
+                other=other,
                 other_kind=KIND_IN_WORDS[first],
             )
-            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence))
-    return problems[:1]
+            return [Problem(code="mixed_times", pointer=pointer, message=sentence)]
+    return []
 
 
 def _too_long(case: Case) -> list[Problem]:
+    """A slip in a date makes a case of decades. A drug may be taken for as long as one likes: it is there before."""
     clock = case.clock
     problems = []
+    observed_h = [clock.hours(time) for _, time in _observed_times(case)]
+    first_h = min(observed_h, default=0.0)
     for pointer, time in _times(case):
-        if clock.hours(time) > LONGEST_CASE_H:
+        if clock.hours(time) > first_h + LONGEST_CASE_H:
             years = f"{LONGEST_CASE_H / 8766:g}"
             accepted = say("at most {years} years from first to last", years=years)
             sentence = say("This time is more than {years} years after the earliest time of the case.", years=years)
@@ -270,8 +303,8 @@ def _reversed_times(case: Case) -> list[Problem]:
             pointer=f"/comedications/{index}/stop",
             message=say("The stop is not after the start."),
         )
-        for index, drug in enumerate(case.comedications)
-        if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
+        for index, (start, stop) in enumerate(drug_times(case))
+        if start is not None and stop is not None and clock.hours(stop) <= clock.hours(start)
     ]
     ends = [
         Problem(

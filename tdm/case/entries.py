@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tdm.knowledge.assay import NG_ML_PER_NMOL_L, NG_ML_PER_UG_L
-from tdm.notation.clock import Time
+from tdm.notation.clock import Time, TimeOrDay
 from tdm.notation.noun import Noun
 from tdm.notation.quantities import (
     UMOL_L_PER_MG_DL_OF_BILIRUBIN,
@@ -31,10 +31,10 @@ from tdm.notation.quantities import (
 from tdm.notation.refusal import Problem, problem_error
 from tdm.notation.sentence import Said, say
 
+# Design rules that bound the work of one answer.
 MOST_DOSES = 20000
-
-
 MOST_MISSED = 100
+MOST_RUNS_TIMES_LEVELS = 6000
 
 
 class _Covariates(Noun):
@@ -175,11 +175,15 @@ class Level(Noun):
 
 
 class Comedication(Noun):
-    """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours)."""
+    """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours).
+
+    Without `start` it is taken since before the first dose. A date without an hour is the whole day: a start is its
+    beginning (00:00), a stop its end (24:00).
+    """
 
     name: Annotated[str, Field(max_length=80), AfterValidator(_named)]
-    start: Time
-    stop: Time | None = None
+    start: TimeOrDay | None = None
+    stop: TimeOrDay | None = None
 
 
 Term = Literal[

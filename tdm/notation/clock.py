@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, timedelta, timezone
+from datetime import time as time_of_day
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -15,13 +16,16 @@ from tdm.notation.quantities import HOURS
 from tdm.notation.refusal import Problem, problem_error
 from tdm.notation.sentence import Said, say
 
-Kind = Literal["hours", "local", "offset"]
+Kind = Literal["hours", "local", "offset", "day"]
 KIND_IN_WORDS: dict[Kind, str] = {
     "hours": "a number of hours",
     "local": "a date and time without an offset",
     "offset": "a date and time with an offset",
+    "day": "a date without an hour",
 }
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Day = TypeVar("Day", date, datetime)
 # Design rule: sirolimus came into use in 1999.
 FIRST_YEAR, LAST_YEAR = 1990, 2200
 
@@ -39,6 +43,19 @@ def read_time(value: Any) -> float | datetime:
             raise _impossible() from None
         return _checked(time)
     raise _no_time()
+
+
+def read_time_or_day(value: Any) -> float | datetime | date:
+    """Return a time of a case (hours or a datetime), or a date without an hour; raise a pydantic error otherwise."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return _checked(value)
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise _impossible() from None
+        return _checked(day)
+    return read_time(value)
 
 
 def _plain(value: datetime) -> datetime:
@@ -62,7 +79,7 @@ def _plain(value: datetime) -> datetime:
     return wall if instant is None else instant
 
 
-def _checked(time: datetime) -> datetime:
+def _checked(time: Day) -> Day:
     if not FIRST_YEAR <= time.year <= LAST_YEAR:
         accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
         sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
@@ -84,9 +101,9 @@ def _not_usable(code: str, sentence: Said, accepted: Said | None = None) -> Pyda
     return problem_error([Problem(code=code, pointer="", message=sentence, accepted=accepted)])
 
 
-def write_time(value: float | datetime) -> float | str:
+def write_time(value: float | datetime | date) -> float | str:
     """Return a time as it stands in JSON: hours, or ISO 8601."""
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 Time = Annotated[
@@ -105,6 +122,22 @@ Time = Annotated[
 ]
 
 
+TimeOrDay = Annotated[
+    float | datetime | date,
+    BeforeValidator(read_time_or_day),
+    PlainSerializer(write_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high},
+                {"type": "string", "pattern": f"^({_ISO.pattern}|{_DAY.pattern})$"},
+            ],
+            "description": "ISO 8601 date and time, or a date alone, or hours from any origin (one kind per case)",
+        }
+    ),
+]
+
+
 # A time of an answer is computed, not entered, and may lie beyond the range of an entry.
 AnswerTime = Annotated[
     float | datetime,
@@ -113,10 +146,20 @@ AnswerTime = Annotated[
 ]
 
 
-def kind_of(time: float | datetime) -> Kind:
+def is_day(time: float | datetime | date) -> TypeGuard[date]:
+    """Return whether this is a date without an hour (no unit)."""
+    return isinstance(time, date) and not isinstance(time, datetime)
+
+
+def midnight(day: date, like: float | datetime | None) -> datetime:
+    """Return the beginning of a day (00:00) in the offset of another time, if it has one (dates, no unit)."""
+    return datetime.combine(day, time_of_day(), like.tzinfo if isinstance(like, datetime) else None)
+
+
+def kind_of(time: float | datetime | date) -> Kind:
     """Return which kind of time this is (no unit)."""
     if not isinstance(time, datetime):
-        return "hours"
+        return "day" if isinstance(time, date) else "hours"
     return "local" if time.tzinfo is None else "offset"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tdm.notation.clock import Clock, Time
+from datetime import datetime
+
+from tdm.notation.clock import Clock, TimeOrDay
 from tdm.notation.sentence import Said, say
 
 
@@ -21,9 +23,11 @@ def three_digits(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
 
 
-def time_in_words(time: Time) -> str:
-    """Return a time of a case: a date and time to the minute, or hours with their unit."""
-    return f"{time:.6g} h" if isinstance(time, (int, float)) else time.isoformat(sep=" ", timespec="minutes")
+def time_in_words(time: TimeOrDay) -> str:
+    """Return a time of a case: a date and time to the minute, a date alone, or hours with their unit."""
+    if isinstance(time, (int, float)):
+        return f"{time:.6g} h"
+    return time.isoformat(sep=" ", timespec="minutes") if isinstance(time, datetime) else time.isoformat()
 
 
 def when(clock: Clock, hours: float) -> str:

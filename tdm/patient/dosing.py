@@ -167,17 +167,6 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), trough, daily, interrupted)
 
 
-def were_observed(doses: Sequence[Dose], clock: Clock, hours: float) -> bool:
-    """Return whether somebody saw every dose of the last week before a time (h) being taken."""
-    recent = [
-        dose
-        for dose in doses
-        if clock.hours(dose.time) < hours
-        and clock.hours(dose.time) + (dose.every_h or 0.0) * (dose.times - 1) > hours - RECENT_H
-    ]
-    return bool(recent) and all(dose.taken == "observed" for dose in recent)
-
-
 def daily_dose_at(given: Runs, hours: float) -> float | None:
     """Return the mg per day of the dosing that covers a time (h), None before the first dose."""
     before, _ = given_until(given, hours - 2.0 * SAME_INSTANT_H)

@@ -221,24 +221,26 @@ def _distribution(history: History) -> dict[str, Floats]:
 def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:
     """The cohort of one patient with the typical values (ln of L/h, L, 1/h) and interactions of these pieces."""
     acting = bool(pieces[0].parts)
+    # the interactions with a random effect come first
+    random = sum(name not in PARAMETERS for name in cohort.variability.of)
     return replace(
         cohort,
         ln_typical=np.log([[piece.typical[name] for name in PARAMETERS] for piece in pieces]),
         ln_f=np.array([piece.ln_f for piece in pieces]) if acting else None,
-        effects_on_f=np.array([piece.parts for piece in pieces]).T if acting else None,
+        effects_on_f=np.array([piece.parts[:random] for piece in pieces]).T if acting else None,
     )
 
 
 def _variability(model: PopulationModel, history: History) -> Variability:
-    """The model's variability, wider by what is unsure about the liver, and one random effect for each interaction."""
-    own = variability(model.omega)
-    size, added = len(own.of), len(history.interactions)
+    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions."""
+    own, acting = variability(model.omega), [one for one in history.interactions if one.sd > 0.0]
+    size, added = len(own.of), len(acting)
     omega = np.zeros((size + added, size + added))
     omega[:size, :size] = own.omega
     if "cl" in own.of:
         omega[own.of.index("cl"), own.of.index("cl")] += history.liver_sd**2
-    omega[np.arange(size, size + added), np.arange(size, size + added)] = [one.sd**2 for one in history.interactions]
-    return Variability(omega, (*own.of, *(one.name for one in history.interactions)))
+    omega[np.arange(size, size + added), np.arange(size, size + added)] = [one.sd**2 for one in acting]
+    return Variability(omega, (*own.of, *(one.name for one in acting)))
 
 
 def individual(estimate: Estimate, eta: Floats) -> Individual:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tdm.case.case import MOST_RUNS_TIMES_LEVELS
-from tdm.case.entries import MOST_DOSES, Dose, Level
+from tdm.case.entries import MOST_DOSES, MOST_RUNS_TIMES_LEVELS, Dose, Level
 from tdm.notation.clock import Clock, kind_of
 from tdm.notation.refusal import refuse
 from tdm.notation.sentence import say

@@ -161,7 +161,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "low_level_observed": Entry(
         "warning",
-        "The level of {time} ({level}) is low although the doses before it were observed.",
+        "The level of {time} ({level}, {age}) is low although the doses before it were observed.",
         "Look for an inducer, for diarrhoea or vomiting, and at the sample; repeat the level.",
         DESIGN_RULE,
     ),
@@ -344,6 +344,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "{drug} {direction} levels of sirolimus by an unknown amount ({handling}); the answer is wider, not moved.",
         "Measure 3 to 5 days after each start or stop and rely on that level.",
         INTERACTIONS,
+    ),
+    "interaction_simplified": Entry(
+        "warning",
+        "{names}: more drugs interact here than can be followed one by one; the answer has the typical effect of these "
+        "(none where no ratio is published), but not how unsure it is.",
+        "Rely on levels that are measured on these drugs; treat the chances as less certain than they look.",
+        DESIGN_RULE,
     ),
     "change_ahead": Entry(
         "warning",

@@ -59,13 +59,15 @@ def _low_levels(estimate: Estimate) -> Iterator[Finding]:
                 share=percent(UNEXPECTEDLY_LOW),
                 chance=percent(one.chance),
             )
-        yield finding(
-            "check_adherence" if newest else "low_level_past",
-            time=when(history.clock, one.drawn.time_h),
-            age=age_in_words(history.now_h - one.drawn.time_h),
-            level=_level_in_words(one.drawn),
-            why=why,
-        )
+        values = {
+            "time": when(history.clock, one.drawn.time_h),
+            "age": age_in_words(history.now_h - one.drawn.time_h),
+            "level": _level_in_words(one.drawn),
+        }
+        if newest and history.timeline.were_observed(one.drawn.time_h):
+            yield finding("low_level_observed", **values)
+        else:
+            yield finding("check_adherence" if newest else "low_level_past", why=why, **values)
 
 
 def _contradictions(estimate: Estimate) -> Iterator[Finding]:

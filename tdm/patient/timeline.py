@@ -1,0 +1,227 @@
+"""One timeline of a case: what was given, measured, seen and changed, in hours and ng/mL, read once.
+
+What comes after works in hours. The case's clock is kept so that times can be written out as its user writes them (and
+months counted on the calendar).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tdm.case.case import Case, drug_times, latest_fact
+from tdm.case.entries import CovariateChange, Dose, Patient, Term
+from tdm.knowledge.interactions import Drug, Interactions
+from tdm.notation.clock import Clock
+from tdm.notation.quantities import NUMERIC_COVARIATES, YES_NO_COVARIATES
+from tdm.patient.dosing import declared_runs
+from tdm.pk.event_table import SAME_INSTANT_H, Runs
+
+# Design rule: doses that were observed for so long before a level leave no question about adherence, h.
+OBSERVED_H = 168.0
+
+Taken = Literal["observed", "reported", "prescribed"]
+
+
+@dataclass(frozen=True)
+class MeasuredLevel:
+    """A level: its place in the case, when (h), the value or the limit that it lies below (ng/mL), and its assay.
+
+    `field` is the name of the field that holds it, in the unit of that name.
+    """
+
+    index: int
+    time_h: float
+    value_ng_ml: float
+    censored: bool
+    assay: str | None
+    field: str
+
+
+@dataclass(frozen=True)
+class CovariatesGiven:
+    """Covariates of one entry (by the models' names, in their units) from `time_h` on (h; -inf: at the start).
+
+    `index` is its place among the changes of the case, None for the patient at the start; `fields` names the field of
+    the case that holds each.
+    """
+
+    index: int | None
+    time_h: float
+    values: Mapping[str, float]
+    fields: Mapping[str, str]
+
+    @property
+    def pointer(self) -> str:
+        """Return the JSON Pointer (no unit) of the entry."""
+        return "/patient" if self.index is None else f"/covariates/{self.index}"
+
+    def pointer_to(self, name: str) -> str:
+        """Return the JSON Pointer (no unit) of the field that holds a covariate."""
+        return f"{self.pointer}/{self.fields[name]}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """An adverse event: its place in the case, from when to when (h; None: not over), its term and grade (no unit)."""
+
+    index: int
+    time_h: float
+    end_h: float | None
+    term: Term
+    grade: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """A platelet count (10^9/L): its place in the case, when (h), and whether the patient bled."""
+
+    index: int
+    time_h: float
+    count_10e9_l: float
+    bleeding: bool
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A comedication in a case: what it is known as, and from when to when (h; -inf: since before, inf: goes on)."""
+
+    index: int
+    name: str
+    drug: Drug | None
+    start_h: float
+    stop_h: float
+
+    def taken_at(self, hours: float) -> bool:
+        """Return whether it is taken at a time (h)."""
+        return self.start_h <= hours < self.stop_h
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run of doses as it was entered: its place in the case, from when to when (h), and how it is known to be taken.
+
+    `end_h` is when the dose after the last one would be due.
+    """
+
+    index: int
+    start_h: float
+    end_h: float
+    taken: Taken | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A case in hours, mg and ng/mL; entries in the order of the case, each with its place there.
+
+    `declared` are all doses, given and planned, with equal single doses gathered into runs; `orders` the runs as they
+    were entered.
+    """
+
+    clock: Clock
+    now_h: float
+    declared: Runs
+    orders: tuple[Order, ...]
+    levels: tuple[MeasuredLevel, ...]
+    at_start: CovariatesGiven
+    changes: tuple[CovariatesGiven, ...]
+    events: tuple[Event, ...]
+    counts: tuple[Count, ...]
+    spells: tuple[Spell, ...]
+    child_pugh: Literal["A", "B", "C"] | None
+
+    def is_ahead(self, time_h: float) -> bool:
+        """Return whether a time (h) lies after the decision."""
+        return time_h > self.now_h + SAME_INSTANT_H
+
+    @property
+    def age_years(self) -> float:
+        """Return the age of the patient, years."""
+        return self.at_start.values["age_years"]
+
+    def covariate_at(self, name: str, hours: float) -> float | None:
+        """Return the value of a covariate (own unit) at a time (h), whether or not a model uses it, if it is given."""
+        value = self.at_start.values.get(name)
+        for change in sorted(self.changes, key=lambda one: one.time_h):
+            if name in change.values and change.time_h <= hours + SAME_INSTANT_H:
+                value = change.values[name]
+        return value
+
+    def were_observed(self, hours: float) -> bool:
+        """Return whether somebody saw every dose of the last week before a time (h) being taken."""
+        recent = [order for order in self.orders if order.start_h < hours and order.end_h > hours - OBSERVED_H]
+        return bool(recent) and all(order.taken == "observed" for order in recent)
+
+    def counts_by_now(self) -> tuple[Count, ...]:
+        """Return the platelet counts (10^9/L) up to the decision, in order of time."""
+        known = [count for count in self.counts if not self.is_ahead(count.time_h)]
+        return tuple(sorted(known, key=lambda count: count.time_h))
+
+
+def timeline_of(case: Case, known: Interactions) -> Timeline:
+    """Return a case in hours, mg and ng/mL; `known` are the drugs that interact, by all their names."""
+    clock = case.clock
+    return Timeline(
+        clock=clock,
+        now_h=_now_h(case, clock),
+        declared=declared_runs(case.doses, clock),
+        orders=tuple(_order(index, dose, clock) for index, dose in enumerate(case.doses)),
+        levels=tuple(
+            MeasuredLevel(index, clock.hours(level.time), level.value_ng_ml, level.censored, level.assay, level.field)
+            for index, level in enumerate(case.levels)
+        ),
+        at_start=_covariates(None, -math.inf, case.patient),
+        changes=tuple(
+            _covariates(index, clock.hours(change.time), change) for index, change in enumerate(case.covariates)
+        ),
+        events=tuple(
+            Event(
+                index,
+                clock.hours(event.time),
+                None if event.end is None else clock.hours(event.end),
+                event.term,
+                event.grade,
+            )
+            for index, event in enumerate(case.adverse_events)
+        ),
+        counts=tuple(
+            Count(index, clock.hours(count.time), count.count_10e9_l, count.bleeding)
+            for index, count in enumerate(case.platelets)
+        ),
+        spells=_spells(case, clock, known),
+        child_pugh=case.patient.child_pugh,
+    )
+
+
+def _now_h(case: Case, clock: Clock) -> float:
+    """The moment of the decision (h): as given, or the latest observed fact, or the start."""
+    if case.now is not None:
+        return clock.hours(case.now)
+    latest = latest_fact(case)
+    return clock.hours(latest.time) if latest is not None else 0.0
+
+
+def _covariates(index: int | None, time_h: float, entry: Patient | CovariateChange) -> CovariatesGiven:
+    names = (*NUMERIC_COVARIATES, *YES_NO_COVARIATES)
+    values = {name: value for name in names if (value := entry.covariate(name)) is not None}
+    return CovariatesGiven(index, time_h, values, {name: entry.field_of(name) for name in values})
+
+
+def _order(index: int, dose: Dose, clock: Clock) -> Order:
+    start = clock.hours(dose.time)
+    return Order(index, start, start + (dose.every_h or 24.0) * dose.times, dose.taken)
+
+
+def _spells(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
+    return tuple(
+        Spell(
+            index,
+            drug.name,
+            known.named(drug.name),
+            -math.inf if start is None else clock.hours(start),
+            math.inf if stop is None else clock.hours(stop),
+        )
+        for index, (drug, (start, stop)) in enumerate(zip(case.comedications, drug_times(case), strict=True))
+    )
