@@ -265,7 +265,7 @@ def _individual(estimate: Estimate) -> IndividualAnswer:
 
 def _fit(estimate: Estimate, clock: Clock) -> Fit:
     history = estimate.history
-    times = np.array([drawn.time_h for drawn in history.levels])
+    times = np.array([drawn.level.drawn_h for drawn in history.levels])
     nothing = np.zeros((1, 0))
     zero = np.zeros_like(estimate.modes.eta)
     population = concentrations_at(estimate, zero, times) if len(times) else nothing

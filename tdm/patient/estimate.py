@@ -191,7 +191,7 @@ def cohort_of(model: PopulationModel, history: History) -> Cohort:
     course = lay_out(
         history.given,
         np.zeros(len(used), dtype=np.intp),
-        np.array([drawn.time_h for drawn in used], dtype=float),
+        np.array([drawn.level.drawn_h for drawn in used], dtype=float),
         np.zeros(len(pieces) - 1, dtype=np.intp),
         np.array([piece.start_h for piece in pieces[1:]], dtype=float),
         1,

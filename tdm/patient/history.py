@@ -196,7 +196,7 @@ def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) 
 
 def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, declared: Runs) -> tuple[DrawnLevel, ...]:
     changes = regimen_changes(given)
-    sampled = sampled_at(declared, [level.time_h for level in timeline.levels])
+    sampled = sampled_at(declared, [level.drawn_h for level in timeline.levels])
     return tuple(
         DrawnLevel(
             drawn.since_dose_h,
@@ -204,7 +204,7 @@ def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, decla
             level.index,
             level,
             level.time_h,
-            int(np.searchsorted(changes, level.time_h - SAME_INSTANT_H)),
+            int(np.searchsorted(changes, level.drawn_h - SAME_INSTANT_H)),
             _why_unused(model, level.time_h, timeline.now_h, drawn),
         )
         for level, drawn in zip(timeline.levels, sampled, strict=True)
