@@ -233,7 +233,14 @@ TABLE = (
         "a level at the time of a dose was drawn before it",
         lambda x: steady_adult(levels=[level(x, 8.0), level(240.0, 8.0)]),
         raises=0.0,
-        quiet=0.1,
+        quiet=0.6,
+    ),
+    Edge(
+        "level_just_after_dose",
+        "half an hour after a dose",
+        lambda x: steady_adult(doses=[run(2, 11)], levels=[level(240.0 + x, 8.0)], now=250.0),
+        raises=0.5,
+        quiet=31.0 / 60.0,
     ),
     Edge(
         "level_in_future",

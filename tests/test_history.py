@@ -554,3 +554,72 @@ def test_time_after_dose_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(tdm.Refused) as refused:
         tdm.time_after_dose(many, [Level(time=float(hours), level_ng_ml=5) for hours in range(5)])
     assert refused.value.problems[0].code == "too_many"
+
+
+# --- one result, one minute -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"level_ng_ml": 8.01, "assay": "lc-ms/ms"},
+        {"level_ng_ml": 8.0, "assay": "CMIA"},
+        {"level_nmol_l": 8.8, "assay": "lc-ms/ms"},
+        {"below_ng_ml": 8.0, "assay": "lc-ms/ms"},
+    ],
+)
+def test_two_results_of_one_minute_are_two(other: Json) -> None:
+    case = adult(doses=[run(2, 10)], levels=[level(240.0, 8.0), {"time": 240.0, **other}])
+    assert len(tdm.read_case(case).levels) == 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "given"),
+    [
+        ("2026-03-12T08:00:40", "2026-03-02T08:00:10"),
+        ("2026-03-12T08:00:59", "2026-03-02T08:00"),
+        ("2026-03-12T08:00:10", "2026-03-02T08:00:50"),
+        ("2026-03-12T08:00", "2026-03-02T08:00"),
+    ],
+)
+@pytest.mark.parametrize("earlier", ["2026-02-20T07:59:31", "2026-02-20T08:00"])
+def test_a_level_of_the_minute_of_a_dose_was_drawn_before_it(drawn: str, given: str, earlier: str) -> None:
+    case = adult(
+        doses=[{**run(2, 11), "time": given}],
+        levels=[level(drawn, 8.0)],
+        platelets=[{"time": earlier, "count_10e9_l": 20.0, "bleeding": False}],
+        now=drawn,
+    )
+    found = answer(case)
+    assert found.fits[0].levels[0].individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    assert "level_just_after_dose" not in {one.code for one in found.findings}
+
+
+def exact_trough() -> Any:
+    return answer(adult(doses=[run(2, 11)], levels=[level(240.0, 8.0)])).fits[0].levels[0]
+
+
+@pytest.mark.parametrize("drawn", [239.996, 240.004])
+def test_hours_within_half_a_minute_are_one_instant(drawn: float) -> None:
+    one = answer(adult(doses=[run(2, 11)], levels=[level(drawn, 8.0)])).fits[0].levels[0]
+    assert one.individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    later = answer(adult(doses=[run(2, 10)], levels=[level(240.0, 8.0)], now=drawn))
+    assert "level_in_future" not in {one.code for one in later.findings}
+    with pytest.raises(tdm.Refused):
+        tdm.read_case(adult(doses=[run(2, 11), dose(drawn, 1.0)]))
+
+
+@pytest.mark.parametrize(("minutes", "before"), [(1, True), (29, True), (30, True), (31, False)])
+def test_a_level_up_to_half_an_hour_after_a_charted_dose_is_a_trough(minutes: int, before: bool) -> None:
+    time = 240.0 + minutes / 60.0
+    found = answer(adult(doses=[run(2, 11)], levels=[level(time, 8.0)], now=241.0))
+    (fitted,) = found.fits[0].levels
+    assert fitted.time == pytest.approx(time)
+    assert fitted.used is before
+    asked = [one for one in found.findings if one.code == "level_just_after_dose"]
+    assert bool(asked) is before
+    if before:
+        assert f"{minutes} minutes after the dose that is charted at 240 h" in asked[0].message
+        assert fitted.individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    alone = tdm.time_after_dose((Dose(time=0.0, dose_mg=2, every_h=24.0, count=11),), [Level(time=time, level_ng_ml=8)])
+    assert alone[0].is_trough is before

@@ -302,7 +302,7 @@ def _individual(estimate: Estimate) -> IndividualAnswer:
 def _fit(estimate: Estimate) -> Fit:
     """The fit of each level; what is compared with an early one is the curve with its bias."""
     history = estimate.history
-    times = np.array([drawn.time_h for drawn in history.levels])
+    times = np.array([drawn.level.drawn_h for drawn in history.levels])
     factor = np.exp([drawn.distribution.ln_bias if drawn.used else 0.0 for drawn in history.levels])
     zero = np.zeros_like(estimate.modes.eta)
     population, own = (

@@ -6,7 +6,8 @@ coincide) is checked here too, so that a case that exists is a case that can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
@@ -28,13 +29,13 @@ from tdm.case.entries import (
     Product,
 )
 from tdm.case.regimen import Regimen
+from tdm.knowledge.assay import may_be_one_assay
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol, Window
-from tdm.notation.clock import KIND_IN_WORDS, Clock, Time, is_day, kind_of, midnight
+from tdm.notation.clock import KIND_IN_WORDS, SAME_MINUTE_H, Clock, Time, is_day, kind_of, midnight
 from tdm.notation.noun import Noun
 from tdm.notation.refusal import Problem, problem_error, refused_from
 from tdm.notation.sentence import say
-from tdm.pk.event_table import SAME_INSTANT_H
 
 # Design rules that bound the work of one answer and catch slips in dates.
 MOST_RUNS = 2000
@@ -43,6 +44,10 @@ MOST_REGIMENS = 20
 MOST_CHANGES = 200
 MOST_EVENTS = 100
 LONGEST_CASE_H = 20 * 8766.0
+# Two values (ng/mL) are one result within this part of them: the rounding of doubles ...
+SAME_VALUE = 1e-9
+# ... and, in two units, the rounding of a laboratory that reports three digits.
+SAME_VALUE_CONVERTED = 0.005
 
 
 def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeValidator:
@@ -252,7 +257,7 @@ def _same_instants(case: Case) -> list[Problem]:
     owner = np.repeat(np.arange(len(times)), [len(t) for t in times])
     flat = np.concatenate(times)
     order = np.argsort(flat, kind="stable")
-    close = np.flatnonzero(np.diff(flat[order]) <= SAME_INSTANT_H)
+    close = np.flatnonzero(np.diff(flat[order]) <= SAME_MINUTE_H)
     if not len(close):
         return []
     later = int(max(owner[order][close[0]], owner[order][close[0] + 1]))
@@ -266,24 +271,36 @@ def _same_instants(case: Case) -> list[Problem]:
 
 
 def _said_twice(case: Case) -> list[Problem]:
-    """One level entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
-    clock, problems = case.clock, []
-    levels = [(clock.hours(one.time), one.field, one.value_ng_ml, one.assay) for one in case.levels]
-    for index, level in enumerate(levels):
-        if level in levels[:index]:
+    """A result entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
+    problems = []
+    for index, level in enumerate(case.levels):
+        if any(_one_result(case.clock, level, other) for other in case.levels[:index]):
             sentence = say("This level is entered twice.")
             problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
-    counts = [clock.hours(one.time) for one in case.platelets]
-    for index, time in enumerate(counts):
-        if time in counts[:index]:
-            sentence = say("Two platelet counts stand at one instant.")
-            problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
-    changes = [clock.hours(one.time) for one in case.covariates]
-    for index, time in enumerate(changes):
-        if time in changes[:index]:
-            sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
-            problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
+    for index in _repeated(case.clock, [count.time for count in case.platelets]):
+        sentence = say("Two platelet counts stand at one instant.")
+        problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
+    for index in _repeated(case.clock, [change.time for change in case.covariates]):
+        sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
+        problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
     return problems
+
+
+def _one_result(clock: Clock, one: Level, other: Level) -> bool:
+    """Whether two levels are one result: of one minute, value (in any unit) and, as far as given, assay."""
+    if abs(clock.hours(one.time) - clock.hours(other.time)) > SAME_MINUTE_H or one.censored != other.censored:
+        return False
+    rounding = SAME_VALUE if one.field == other.field else SAME_VALUE_CONVERTED
+    same = math.isclose(one.value_ng_ml, other.value_ng_ml, rel_tol=rounding)
+    return same and may_be_one_assay(one.assay, other.assay)
+
+
+def _repeated(clock: Clock, times: Sequence[float | datetime]) -> list[int]:
+    """The places of times that stand in the same minute as one before them."""
+    hours = [clock.hours(time) for time in times]
+    return [
+        index for index, time in enumerate(hours) if any(abs(time - other) <= SAME_MINUTE_H for other in hours[:index])
+    ]
 
 
 def _too_irregular(case: Case) -> list[Problem]:
@@ -325,10 +342,10 @@ def _missed_no_dose(case: Case) -> list[Problem]:
         missed = [clock.hours(time) for time in dose.missed]
         for place, time in enumerate(missed):
             pointer = f"/doses/{index}/missed/{place}"
-            if np.abs(times - time).min() > SAME_INSTANT_H:
+            if np.abs(times - time).min() > SAME_MINUTE_H:
                 sentence = say("No dose of this run was due at this time.")
                 problems.append(Problem(code="no_such_dose", pointer=pointer, message=sentence))
-            elif time in missed[:place]:
+            elif any(abs(time - other) <= SAME_MINUTE_H for other in missed[:place]):
                 sentence = say("This missed dose is entered twice.")
                 problems.append(Problem(code="given_twice", pointer=pointer, message=sentence))
         if len(missed) >= dose.times:

@@ -40,3 +40,12 @@ def is_immunoassay(assay: str | None) -> bool | None:
     """Return whether a method, by the name in a case, is an immunoassay; None if the name is not known (no unit)."""
     method = method_of(assay)
     return None if method is None else method.family != "separating"
+
+
+def may_be_one_assay(one: str | None, other: str | None) -> bool:
+    """Return whether two assays of a case may be the same (no unit): by name, or because one is not given."""
+    return one is None or other is None or _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return "".join(name.casefold().split())

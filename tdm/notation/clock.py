@@ -28,12 +28,14 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Day = TypeVar("Day", date, datetime)
 # Design rule: sirolimus came into use in 1999.
 FIRST_YEAR, LAST_YEAR = 1990, 2200
+# The same minute is the same instant. Dates are read to the minute; hours count as the same minute within half of one.
+SAME_MINUTE_H = 1.0 / 120.0
 
 
 def read_time(value: Any) -> float | datetime:
-    """Return a time of a case as hours or as a datetime; raise a pydantic error for anything else or impossible."""
+    """Return a time of a case as hours or as a datetime to the minute; raise a pydantic error for anything else."""
     if isinstance(value, datetime):
-        return _checked(_plain(value))
+        return _to_the_minute(_checked(_plain(value)))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return HOURS.check(float(value) if abs(value) <= HOURS.high else math.inf)
     if isinstance(value, str) and _ISO.fullmatch(value):
@@ -41,8 +43,13 @@ def read_time(value: Any) -> float | datetime:
             time = datetime.fromisoformat(value)
         except ValueError:
             raise _impossible() from None
-        return _checked(time)
+        return _to_the_minute(_checked(time))
     raise _no_time()
+
+
+def _to_the_minute(time: datetime) -> datetime:
+    """Seconds are dropped: a chart is kept to the minute, and two entries of one minute are of one instant."""
+    return time.replace(second=0, microsecond=0)
 
 
 def read_time_or_day(value: Any) -> float | datetime | date:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tdm.case.entries import Dose
 from tdm.case.regimen import MOST_DOSES_IN_A_CYCLE, Regimen
-from tdm.notation.clock import Clock
+from tdm.notation.clock import SAME_MINUTE_H, Clock
 from tdm.notation.quantities import INTERVAL
 from tdm.pk.event_table import SAME_INSTANT_H, Runs, merge_equal_doses
 
@@ -98,6 +98,14 @@ def single_doses(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     time = runs.start_h[run] + np.where(number > 0, runs.every_h[run], 0.0) * number
     order = np.argsort(time, kind="stable")
     return time[order], run[order]
+
+
+def same_minute(time_h: float, instants_h: np.ndarray) -> float:
+    """Return the instant (h, of some in order of time) that stands in the same minute as a time (h), or that time."""
+    place = int(np.searchsorted(instants_h, time_h))
+    near = instants_h[max(0, place - 1) : place + 1]
+    nearest = min(near.tolist(), key=lambda instant: abs(instant - time_h), default=time_h)
+    return nearest if abs(nearest - time_h) <= SAME_MINUTE_H else time_h
 
 
 def nominal_interval(gap_h: float) -> float:

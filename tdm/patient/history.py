@@ -83,8 +83,8 @@ class DrawnLevel(Sampled):
     def compared_h(self) -> float:
         """Return when the curve is compared with it (h): when it was drawn, or at the trough that it bounds."""
         if self.role != "bound" or self.since_dose_h is None or self.interval_h is None:
-            return self.time_h
-        return self.time_h - self.since_dose_h + self.interval_h
+            return self.level.drawn_h
+        return self.level.drawn_h - self.since_dose_h + self.interval_h
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) 
 
 def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, declared: Runs) -> tuple[DrawnLevel, ...]:
     changes = regimen_changes(given)
-    sampled = sampled_at(declared, [level.time_h for level in timeline.levels])
+    sampled = sampled_at(declared, [level.drawn_h for level in timeline.levels])
     return tuple(
         DrawnLevel(
             drawn.since_dose_h,
@@ -245,7 +245,7 @@ def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, decla
             level.index,
             level,
             level.time_h,
-            int(np.searchsorted(changes, level.time_h - SAME_INSTANT_H)),
+            int(np.searchsorted(changes, level.drawn_h - SAME_INSTANT_H)),
             _role(model, level.time_h, timeline.now_h, drawn),
             _distribution(model, drawn),
         )

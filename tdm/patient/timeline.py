@@ -9,15 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
+import numpy as np
+
 from tdm.case.case import Case, drug_times, latest_fact
-from tdm.case.entries import CovariateChange, Dose, Patient, Term
+from tdm.case.entries import CovariateChange, Dose, Level, Patient, Term
 from tdm.knowledge.interactions import Drug, Interactions
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import NUMERIC_COVARIATES, YES_NO_COVARIATES
-from tdm.patient.dosing import declared_runs
+from tdm.patient.dosing import declared_runs, same_minute, single_doses
+from tdm.patient.time_after_dose import dose_just_before
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
+from tdm.pk.superposition import Floats
 
 # Design rule: doses that were observed for so long before a level leave no question about adherence, h.
 OBSERVED_H = 168.0
@@ -29,11 +34,14 @@ Taken = Literal["observed", "reported", "prescribed"]
 class MeasuredLevel:
     """A level: its place in the case, when (h), the value or the limit that it lies below (ng/mL), and its assay.
 
-    `field` is the name of the field that holds it, in the unit of that name.
+    `field` is the name of the field that holds it, in the unit of that name. `dose_h` is the dose that is charted
+    shortly before it, if any (h), and `drawn_h` when it counts as drawn: as charted, or just before that dose.
     """
 
     index: int
     time_h: float
+    dose_h: float | None
+    drawn_h: float
     value_ng_ml: float
     censored: bool
     assay: str | None
@@ -162,37 +170,39 @@ class Timeline:
 
 def timeline_of(case: Case, known: Interactions) -> Timeline:
     """Return a case in hours, mg and ng/mL; `known` are the drugs that interact, by all their names."""
-    clock = case.clock
+    clock, declared = case.clock, declared_runs(case.doses, case.clock)
+    doses_h, _ = single_doses(declared)
+    now_h = same_minute(_now_h(case, clock), doses_h)
+    instants_h = np.sort(np.append(doses_h, now_h))
+
+    def hours(time: float | datetime) -> float:
+        return same_minute(clock.hours(time), instants_h)
+
     return Timeline(
         clock=clock,
-        now_h=_now_h(case, clock),
-        declared=declared_runs(case.doses, clock),
+        now_h=now_h,
+        declared=declared,
         orders=tuple(_order(index, dose, clock) for index, dose in enumerate(case.doses)),
-        levels=tuple(
-            MeasuredLevel(index, clock.hours(level.time), level.value_ng_ml, level.censored, level.assay, level.field)
-            for index, level in enumerate(case.levels)
-        ),
+        levels=tuple(_level(index, level, hours(level.time), doses_h) for index, level in enumerate(case.levels)),
         at_start=_covariates(None, -math.inf, case.patient),
-        changes=tuple(
-            _covariates(index, clock.hours(change.time), change) for index, change in enumerate(case.covariates)
-        ),
+        changes=tuple(_covariates(index, hours(change.time), change) for index, change in enumerate(case.covariates)),
         events=tuple(
-            Event(
-                index,
-                clock.hours(event.time),
-                None if event.end is None else clock.hours(event.end),
-                event.term,
-                event.grade,
-            )
+            Event(index, hours(event.time), None if event.end is None else hours(event.end), event.term, event.grade)
             for index, event in enumerate(case.adverse_events)
         ),
         counts=tuple(
-            Count(index, clock.hours(count.time), count.count_10e9_l, count.bleeding)
+            Count(index, hours(count.time), count.count_10e9_l, count.bleeding)
             for index, count in enumerate(case.platelets)
         ),
         spells=_spells(case, clock, known),
         child_pugh=case.patient.child_pugh,
     )
+
+
+def _level(index: int, level: Level, time_h: float, doses_h: Floats) -> MeasuredLevel:
+    dose_h = dose_just_before(time_h, doses_h)
+    drawn_h = time_h if dose_h is None else dose_h
+    return MeasuredLevel(index, time_h, dose_h, drawn_h, level.value_ng_ml, level.censored, level.assay, level.field)
 
 
 def _now_h(case: Case, clock: Clock) -> float:

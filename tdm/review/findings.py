@@ -209,6 +209,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "It is fitted, but not compared with the window. Measure just before a dose.",
         DESIGN_RULE,
     ),
+    "level_just_after_dose": Entry(
+        "warning",
+        "The level of {time} was drawn {minutes} minutes after the dose that is charted at {dose}: {taken}.",
+        "Ask whether the blood was drawn before the dose was taken; correct the times, or confirm.",
+        DESIGN_RULE,
+    ),
     "outlier": Entry(
         "warning",
         "The level of {time} ({level}) lies {residual} residual standard deviations from what the fit explains.",

@@ -35,6 +35,7 @@ def review_case(history: History, model: PopulationModel, protocol: Protocol, la
         *_population(history, model, protocol),
         *_unused_levels(history, model),
         *_troughs(history),
+        *_just_after_a_dose(history),
         *_assays(history, label),
         *_dosing(history),
         *_hematocrit(history),
@@ -103,6 +104,18 @@ def _troughs(history: History) -> Iterator[Finding]:
                 time=when(history.clock, drawn.time_h),
                 since=f"{drawn.since_dose_h:.3g} h",
                 interval=f"{drawn.interval_h:g} h",
+            )
+
+
+def _just_after_a_dose(history: History) -> Iterator[Finding]:
+    for level in history.timeline.levels:
+        if level.dose_h is not None and not history.timeline.is_ahead(level.time_h):
+            yield finding(
+                "level_just_after_dose",
+                time=when(history.clock, level.time_h),
+                minutes=f"{60.0 * (level.time_h - level.dose_h):.0f}",
+                dose=when(history.clock, level.dose_h),
+                taken=say("taken as drawn before it"),
             )
 
 
