@@ -222,6 +222,20 @@ TABLE = (
     ),
     Edge("dosing_interrupted", "more than two intervals", lambda x: steady_adult(now=x), raises=264.1, quiet=264.0),
     Edge(
+        "runs_overlap",
+        "a run begins before the last dose of another",
+        lambda x: adult(doses=[run(1, 28), run(1, 28, x)], levels=[level(672.0, 6.0)], now=680.0),
+        raises=647.0,
+        quiet=649.0,
+    ),
+    Edge(
+        "runs_overlap",
+        "a run begins more than an interval after another",
+        lambda x: adult(doses=[run(1, 28), run(1, 28, x)], levels=[level(672.0, 6.0)], now=680.0),
+        raises=25.0,
+        quiet=23.0,
+    ),
+    Edge(
         "unexplained_level",
         "drawn before 80 % of the interval",
         lambda x: steady_adult(levels=[level(x, 8.0)]),

@@ -220,7 +220,7 @@ UNKNOWN = {
     "no two doses alike": [dose(0.0, 1), dose(24.0, 2), dose(48.0, 3)],
     "a single dose": [dose(0.0, 2)],
     "two doses at odd hours": [dose(0.0, 2), dose(31.0, 2), dose(70.0, 2)],
-    "runs that do not fit together": [run(1, 10), run(2, 10, 7.0)],
+    "runs that do not fit together": [run(1, 10), run(2, 7, 7.0, 36.0)],
 }
 
 
@@ -623,3 +623,45 @@ def test_a_level_up_to_half_an_hour_after_a_charted_dose_is_a_trough(minutes: in
         assert fitted.individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
     alone = tdm.time_after_dose((Dose(time=0.0, dose_mg=2, every_h=24.0, count=11),), [Level(time=time, level_ng_ml=8)])
     assert alone[0].is_trough is before
+
+
+# --- orders beside each other -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("doses", range(3, 10))
+def test_two_amounts_in_turn_are_a_regimen_from_three_doses_on(doses: int) -> None:
+    """Written one by one, 1 and 2 mg every 24 h: what comes next, and when, and the last level is a trough."""
+    singles = [dose(24.0 * number, 1.0 + number % 2) for number in range(doses)]
+    found = answer(adult(doses=singles, levels=[level(24.0 * doses, 6.0)], now=24.0 * doses))
+    assert found.current is not None
+    assert found.current.regimen.pattern_mg == ((1.0, 2.0) if doses % 2 == 0 else (2.0, 1.0))
+    assert found.current.regimen.every_h == 24.0
+    assert found.current.start_at == 24.0 * doses
+    assert not {"not_a_trough", "unexplained_level", "current_regimen_unknown"} & {one.code for one in found.findings}
+
+
+def test_one_dose_between_those_of_a_run_makes_no_turn() -> None:
+    case = adult(doses=[run(2, 4, every_h=48.0), dose(120.0, 1.0)], now=150.0)
+    assert "current_regimen_unknown" in codes(case)
+
+
+@pytest.mark.parametrize(("second", "gaps"), [(12.0, None), (6.0, "6, 18"), (20.0, "20, 4")])
+def test_two_orders_of_one_day_are_one_regimen(second: float, gaps: str | None) -> None:
+    found = answer(adult(doses=[run(1, 10), run(0.5, 10, second)], levels=[level(240.0, 6.0)], now=240.0))
+    assert found.current is not None
+    assert (found.current.regimen.pattern_mg, found.current.regimen.every_h) == ((1.0, 0.5), 12.0)
+    assert found.current.daily_dose_mg == 1.5
+    assert not {"runs_overlap", "current_regimen_unknown"} & {one.code for one in found.findings}
+    assumed = [one for one in found.basis.assumed if one.field == "doses"]
+    assert bool(assumed) is (gaps is not None)
+    if gaps is not None:
+        assert f"given {gaps} h apart" in assumed[0].why
+
+
+def test_a_renewed_order_beside_the_old_one_is_asked_about() -> None:
+    case = adult(doses=[run(1, 28), run(1, 28, 484.0)], levels=[level(672.0, 6.0)], now=672.0)
+    (asked,) = [one for one in answer(case).findings if one.code == "runs_overlap"]
+    for part in ("from 484 h to 648 h", "1 mg once daily from 0 h on", "from 484 h on", "2 mg per day"):
+        assert part in asked.message
+    assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 672.0)], now=700.0))
+    assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 484.0)], now=480.0)), "planned"

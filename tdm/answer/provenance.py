@@ -136,6 +136,11 @@ def _assumed(case: Case, estimate: Estimate, why_model: str | None) -> list[Assu
         found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
+    dosing = history.dosing
+    if dosing.gaps_h and dosing.last_regimen is not None:
+        gaps = listed([f"{gap:.3g}" for gap in dosing.gaps_h], ", ")
+        why_equal = say("given {gaps} h apart in turn; taken at equal intervals with the same mg per day", gaps=gaps)
+        found.append(Assumed(field="doses", value=dosing.last_regimen.in_words(), why=why_equal))
     found += _times_of_drugs(case)
     taken = {spell.drug.id for spell in history.spells if spell.drug is not None}
     found += [

@@ -109,15 +109,33 @@ class Spell:
 
 @dataclass(frozen=True)
 class Order:
-    """A run of doses as it was entered: its place in the case, from when to when (h), and how it is known to be taken.
+    """A run of doses as it was entered: its place in the case, its doses (mg, h) and how they are known to be taken.
 
-    `end_h` is when the dose after the last one would be due.
+    `every_h` is None for a single dose; `last_h` is its last dose, `end_h` when the dose after that would be due.
     """
 
     index: int
+    dose_mg: float
+    every_h: float | None
     start_h: float
+    last_h: float
     end_h: float
     taken: Taken | None
+
+    @property
+    def daily_dose_mg(self) -> float:
+        """Return the mean dose per day, mg; of a single dose, its own amount."""
+        return self.dose_mg * 24.0 / (self.every_h or 24.0)
+
+    def renews(self, other: Order) -> bool:
+        """Return whether it begins amid another run and both go on, as a renewed order beside the old one does.
+
+        Two runs that begin together, within one interval of each other, are one regimen (no unit).
+        """
+        if self.every_h is None or other.every_h is None:
+            return False
+        together = self.start_h - other.start_h <= max(self.every_h, other.every_h) + SAME_INSTANT_H
+        return not together and other.last_h > self.start_h + SAME_INSTANT_H
 
 
 @dataclass(frozen=True)
@@ -221,7 +239,8 @@ def _covariates(index: int | None, time_h: float, entry: Patient | CovariateChan
 
 def _order(index: int, dose: Dose, clock: Clock) -> Order:
     start = clock.hours(dose.time)
-    return Order(index, start, start + (dose.every_h or 24.0) * dose.times, dose.taken)
+    last = start + (dose.every_h or 0.0) * (dose.times - 1)
+    return Order(index, dose.dose_mg, dose.every_h, start, last, last + (dose.every_h or 24.0), dose.taken)
 
 
 def _spells(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:

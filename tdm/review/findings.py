@@ -177,6 +177,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "Look at platelets, lipids and lungs; a high level with falling platelets must never lead to an increase.",
         LABEL,
     ),
+    "runs_overlap": Entry(
+        "warning",
+        "Two runs of doses overlap from {second_start} to {end}: {first} from {first_start} on and {second} from "
+        "{second_start} on, {total} per day in all.",
+        "Both are counted. If the second replaced the first, end the first before it; if both were taken, confirm.",
+        DESIGN_RULE,
+    ),
     "dosing_interrupted": Entry(
         "warning",
         "No dose was given for {gap}, more than two intervals.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from tdm.case.regimen import Regimen
 from tdm.decision.changes_ahead import low_hematocrit
 from tdm.knowledge.assay import is_immunoassay
 from tdm.knowledge.label import LabelRules
@@ -15,9 +16,10 @@ from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
 from tdm.notation.formatting import percent, when
 from tdm.notation.quantities import NUMERIC_COVARIATES, UMOL_L_PER_MG_DL_OF_BILIRUBIN, range_in_words
-from tdm.notation.sentence import say
+from tdm.notation.sentence import Said, say
 from tdm.patient.early_levels import AT_TROUGH
 from tdm.patient.history import History
+from tdm.patient.timeline import Order
 from tdm.review.findings import Finding, finding
 
 # A total bilirubin below this, umol/L, is rare (the normal range begins at 3.4) and would be a usual one in mg/dL ...
@@ -37,6 +39,7 @@ def review_case(history: History, model: PopulationModel, protocol: Protocol, la
         *_troughs(history),
         *_just_after_a_dose(history),
         *_assays(history, label),
+        *_overlaps(history),
         *_dosing(history),
         *_hematocrit(history),
         *_bilirubin(history),
@@ -129,6 +132,33 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
         elif immunoassay:
             bias = say("Architect CMIA by {low} to {high} %", low=f"{low:g}", high=f"{high:g}")
             yield finding("immunoassay", time=time, bias=bias)
+
+
+def _overlaps(history: History) -> Iterator[Finding]:
+    """Both runs count: nobody can tell from a chart whether a renewed order replaced the old one."""
+    clock, timeline = history.clock, history.timeline
+    begun = sorted((order for order in timeline.orders if not timeline.is_ahead(order.start_h)), key=_start_h)
+    for place, later in enumerate(begun):
+        renewed = [order for order in begun[:place] if later.renews(order)]
+        if renewed:
+            earlier = renewed[-1]
+            yield finding(
+                "runs_overlap",
+                first=_order_in_words(earlier),
+                first_start=when(clock, earlier.start_h),
+                second=_order_in_words(later),
+                second_start=when(clock, later.start_h),
+                end=when(clock, min(earlier.last_h, later.last_h)),
+                total=f"{earlier.daily_dose_mg + later.daily_dose_mg:.3g} mg",
+            )
+
+
+def _start_h(order: Order) -> float:
+    return order.start_h
+
+
+def _order_in_words(order: Order) -> Said:
+    return Regimen(pattern_mg=(order.dose_mg,), every_h=order.every_h or 24.0).in_words()
 
 
 def _dosing(history: History) -> Iterator[Finding]:
