@@ -558,6 +558,13 @@ TABLE = (
         quiet="EMIT",
     ),
     Edge(
+        "assay_ambiguous",
+        "two methods by name",
+        lambda x: steady_adult(levels=[level(240.0, 8.0, x)]),
+        raises="LC-MS/MS or CMIA",
+        quiet="LC-MS/MS",
+    ),
+    Edge(
         "planned_doses",
         "after the time of the decision; one at that time was given",
         lambda x: steady_adult(doses=[run(2, x)]),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tdm.case.case import Case
 from tdm.decision.changes_ahead import low_hematocrit
-from tdm.knowledge.assay import is_immunoassay
+from tdm.knowledge.assay import is_immunoassay, methods_named
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
@@ -99,7 +99,8 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
         time = when(history.clock, drawn.time_h)
         immunoassay = is_immunoassay(drawn.level.assay) if drawn.level.assay else None
         if immunoassay is None:
-            yield finding("assay_unknown", time=time)
+            several = len(methods_named(drawn.level.assay)) > 1
+            yield finding("assay_ambiguous" if several else "assay_unknown", time=time)
         elif immunoassay:
             bias = say("Architect CMIA by {low} to {high} %", low=f"{low:g}", high=f"{high:g}")
             yield finding("immunoassay", time=time, bias=bias)
