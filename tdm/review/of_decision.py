@@ -12,7 +12,7 @@ from tdm.decision.decision import NOTABLE_LOSS, Decision, unexplained_high
 from tdm.decision.forecast import Troughs
 from tdm.decision.hold import EVEN_CHANCE, HighestTrough, highest_trough
 from tdm.decision.situation import Question
-from tdm.notation.formatting import percent, when
+from tdm.notation.formatting import percent, three_digits_or_more, when
 from tdm.notation.quantities import range_in_words
 from tdm.notation.sentence import Said, listed, say
 from tdm.patient.estimate import under_reading
@@ -49,7 +49,7 @@ def _high_levels(question: Question) -> Iterator[Finding]:
 
 def trough_in_words(highest: HighestTrough) -> Said:
     """Return what makes a trough high as text: measured or predicted, ng/mL."""
-    level = f"{highest.ng_ml:.3g} ng/mL"
+    level = f"{three_digits_or_more(highest.ng_ml)} ng/mL"
     return say("measured {level}", level=level) if highest.measured else say("predicted {level} now", level=level)
 
 

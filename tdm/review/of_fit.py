@@ -14,7 +14,7 @@ from tdm.case.regimen import Regimen
 from tdm.inference.importance_sampling import PROBABILITY_ERROR
 from tdm.inference.lattice import lattice, shifted
 from tdm.inference.likelihood import predictions, prior_objective, weighted_residuals
-from tdm.notation.formatting import percent, three_digits, when
+from tdm.notation.formatting import percent, share, three_digits, when
 from tdm.notation.sentence import say
 from tdm.patient.estimate import Estimate, individual, prior_eta
 from tdm.patient.history import DrawnLevel
@@ -59,7 +59,7 @@ def _low_levels(estimate: Estimate) -> Iterator[Finding]:
         elif chance < UNEXPECTEDLY_LOW:
             why = say(
                 "fewer than {share} of such patients would be so low ({chance})",
-                share=percent(UNEXPECTEDLY_LOW),
+                share=share(UNEXPECTEDLY_LOW),
                 chance=percent(float(chance)),
             )
         else:
@@ -170,7 +170,7 @@ def _prior_dominates(estimate: Estimate) -> Iterator[Finding]:
     sd = float(np.sqrt((weight * (eta - (weight * eta).sum()) ** 2).sum()))
     left = sd / float(np.sqrt(estimate.cohort.variability.omega[position, position]))
     if left > PRIOR_DOMINATES:
-        why = say("the levels leave {share} of the population's SD of ln clearance", share=percent(left))
+        why = say("the levels leave {share} of the population's SD of ln clearance", share=share(left))
         yield finding("prior_dominates", why=why)
 
 
@@ -181,9 +181,7 @@ def _steady_state(estimate: Estimate) -> Iterator[Finding]:
         return
     fraction = fraction_of_steady_state(estimate, drawn, regimen)
     if fraction < STEADY_FROM:
-        yield finding(
-            "not_at_steady_state", time=when(estimate.history.clock, drawn.time_h), fraction=percent(fraction)
-        )
+        yield finding("not_at_steady_state", time=when(estimate.history.clock, drawn.time_h), fraction=share(fraction))
 
 
 def fraction_of_steady_state(estimate: Estimate, drawn: DrawnLevel, regimen: Regimen) -> float:
@@ -200,4 +198,4 @@ def _numerics(estimate: Estimate) -> Iterator[Finding]:
     if not estimate.draws.certified:
         draws = estimate.draws
         times = max(draws.probability_error / PROBABILITY_ERROR, draws.quantile_error)
-        yield finding("numerical_error", error=three_digits(times), exact=percent(2.0 * draws.probability_error))
+        yield finding("numerical_error", error=three_digits(times), exact=share(2.0 * draws.probability_error))

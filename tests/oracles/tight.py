@@ -1,7 +1,8 @@
 """Seeded random cases whose model fits tightly: little residual error, wide random effects, one to five levels.
 
 Their posterior is a narrow curved ridge, or two that lie apart: the hard end of what a case may bring as its own model.
-Half of them have levels that contradict one another. Times in h, doses in mg, levels in ng/mL.
+Half of them have levels that contradict one another, a quarter levels that have nothing to do with the patient. Times
+in h, doses in mg, levels in ng/mL.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ OMEGA_SD = (0.3, 0.8)
 EFFECTS = (("cl",), ("cl", "v"), ("cl", "v"), ("cl", "v"), ("cl", "v", "ka"))
 MOST_LEVELS = 5
 CONFLICT = (1.2, 3.0)
+KINDS = ("agreeing", "conflicting", "conflicting", "unrelated")
+UNRELATED_NG_ML = (1.0, 40.0)
 ATTEMPTS = 1000
 
 
@@ -29,11 +32,13 @@ def tight_case(index: int, seed: int = 1) -> OracleCase:
         if true.min() < cases.LOWEST_TRUE_LEVEL_NG_ML or true.max() > cases.HIGHEST_TRUE_LEVEL_NG_ML:
             continue
         level = true + plain.residual_sd(case["model"]["residual"], true) * rng.standard_normal(len(true))
-        kind = "conflicting" if rng.random() < 0.5 else "agreeing"
+        kind = str(rng.choice(KINDS))
+        if kind == "unrelated":
+            level = np.array([cases._log_uniform(rng, *UNRELATED_NG_ML) for _ in level])
         if kind == "conflicting":
             factor = rng.uniform(*CONFLICT)
             level[rng.integers(len(level))] *= rng.choice([factor, 1.0 / factor])
-        if level.min() < cases.LOWEST_REPORTED_NG_ML:
+        if level.min() < cases.LOWEST_REPORTED_NG_ML or level.max() > cases.HIGHEST_TRUE_LEVEL_NG_ML:
             continue
         for entry, value in zip(case["levels"], level, strict=True):
             entry["level_ng_ml"] = cases._figures(float(value), 3)
@@ -67,7 +72,8 @@ def _without_levels(index: int, rng: np.random.Generator) -> tuple[Json, dict[st
         "residual": residual,
     }
     wanted = int(rng.integers(1, MOST_LEVELS + 1))
-    early = {every * float(rng.integers(1, 4)) - float(rng.choice([0.0, 0.0, 12.0, 20.0])) for _ in range(wanted)}
+    before = [0.0, 0.0, 12.0, 20.0, every - 2.0]
+    early = {every * float(rng.integers(1, 4)) - float(rng.choice(before)) for _ in range(wanted)}
     late = {end + float(rng.choice([0.0, 0.0, -every, 24.0, 72.0])) for _ in range(wanted)}
     times = sorted(time for time in early | late if time > 0.5)
     times = sorted(rng.choice(times, min(wanted, len(times)), replace=False).tolist())
