@@ -9,13 +9,22 @@ from tdm.notation.sentence import Said, say
 
 
 def percent(probability: float) -> str:
-    """Return a probability (no unit) as text in percent, with one digit where it is near 0 or 100 %."""
-    value = 100.0 * probability
-    if 0.0 < value < 0.05:
-        return "<0.1 %"
-    if 99.95 < value < 100.0:
-        return ">99.9 %"
-    return f"{value:.1f} %" if value < 2.0 or 98.0 < value < 100.0 else f"{value:.0f} %"
+    """Return a chance (no unit) as text in whole percents; none is said to be certain or impossible."""
+    if probability <= 0.005:
+        return "<1 %"
+    return ">99 %" if probability >= 0.995 else f"{100.0 * probability:.0f} %"
+
+
+def share(part: float) -> str:
+    """Return a part of something that is no chance (no unit) as text in percent, with one digit where it is small."""
+    value = 100.0 * part
+    return f"{value:.1f} %" if value < 2.0 else f"{value:.0f} %"
+
+
+def three_digits_or_more(value: float) -> str:
+    """Return a number of any unit with three significant digits, or as many as tell it from a whole number nearby."""
+    texts = (f"{value:.{digits}g}" for digits in range(3, 16))
+    return next((text for text in texts if float(text) == value or not float(text).is_integer()), f"{value:.0f}")
 
 
 def three_digits(value: float) -> str:

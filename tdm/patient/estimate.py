@@ -232,15 +232,20 @@ def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:
 
 
 def _variability(model: PopulationModel, history: History) -> Variability:
-    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions."""
+    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions.
+
+    Where the model's clearance has no random effect, what is unsure about the liver is one of its own.
+    """
     own, acting = variability(model.omega), [one for one in history.interactions if one.sd > 0.0]
+    of = own.of if "cl" in own.of or not history.liver_sd else (*own.of, "cl")
     size, added = len(own.of), len(acting)
-    omega = np.zeros((size + added, size + added))
+    omega = np.zeros((len(of) + added, len(of) + added))
     omega[:size, :size] = own.omega
-    if "cl" in own.of:
-        omega[own.of.index("cl"), own.of.index("cl")] += history.liver_sd**2
-    omega[np.arange(size, size + added), np.arange(size, size + added)] = [one.sd**2 for one in acting]
-    return Variability(omega, (*own.of, *(one.name for one in acting)))
+    if "cl" in of:
+        omega[of.index("cl"), of.index("cl")] += history.liver_sd**2
+    drugs = np.arange(len(of), len(of) + added)
+    omega[drugs, drugs] = [one.sd**2 for one in acting]
+    return Variability(omega, (*of, *(one.name for one in acting)))
 
 
 def individual(estimate: Estimate, eta: Floats) -> Individual:

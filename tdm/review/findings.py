@@ -414,6 +414,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "Do not compare it with the window as it is; the prediction already accounts for this.",
         DESIGN_RULE,
     ),
+    "assay_ambiguous": Entry(
+        "info",
+        "The method of the level of {time} is not known: what was entered names more than one.",
+        "Enter the one method that measured it; immunoassays read higher than LC-MS/MS.",
+        LABEL,
+    ),
     "assay_unknown": Entry(
         "info",
         "The method of the level of {time} is not known.",

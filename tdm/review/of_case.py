@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from tdm.case.regimen import Regimen
 from tdm.decision.changes_ahead import low_hematocrit
-from tdm.knowledge.assay import is_immunoassay
+from tdm.knowledge.assay import is_immunoassay, methods_named
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
-from tdm.notation.formatting import percent, when
+from tdm.notation.formatting import share, when
 from tdm.notation.quantities import NUMERIC_COVARIATES, UMOL_L_PER_MG_DL_OF_BILIRUBIN, range_in_words
 from tdm.notation.sentence import Said, say
 from tdm.patient.early_levels import AT_TROUGH
@@ -91,7 +91,7 @@ def _unused_levels(history: History, model: PopulationModel) -> Iterator[Finding
                 time=time,
                 since=f"{drawn.since_dose_h:.3g} h",
                 factor=f"{math.exp(drawn.distribution.ln_bias):.2f}",
-                sd=percent(drawn.distribution.ln_sd),
+                sd=share(drawn.distribution.ln_sd),
             )
     superseded = [drawn for drawn in history.levels if drawn.role == "superseded"]
     if superseded:
@@ -128,7 +128,8 @@ def _assays(history: History, label: LabelRules) -> Iterator[Finding]:
         time = when(history.clock, drawn.time_h)
         immunoassay = is_immunoassay(drawn.level.assay) if drawn.level.assay else None
         if immunoassay is None:
-            yield finding("assay_unknown", time=time)
+            several = len(methods_named(drawn.level.assay)) > 1
+            yield finding("assay_ambiguous" if several else "assay_unknown", time=time)
         elif immunoassay:
             bias = say("Architect CMIA by {low} to {high} %", low=f"{low:g}", high=f"{high:g}")
             yield finding("immunoassay", time=time, bias=bias)
