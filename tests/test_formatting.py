@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tdm.decision.hold import HighestTrough
+from tdm.decision.hold import HighTrough
 from tdm.knowledge.seeds import load_interactions
+from tdm.notation.clock import Clock
 from tdm.notation.formatting import percent, share, three_digits_or_more
 from tdm.review.of_decision import trough_in_words
+from tests.bedside import adult, answer, level, run
 
 CHANCES = {
     0.0: "<1 %", 1e-9: "<1 %", 0.005: "<1 %", 0.0051: "1 %", 0.0149: "1 %", 0.0151: "2 %", 0.5: "50 %", 0.9: "90 %",
@@ -40,9 +41,13 @@ def test_a_share_may_be_whole_or_small() -> None:
 @pytest.mark.parametrize(("value", "text"), LEVELS.items())
 def test_a_level_shows_its_side_of_a_whole_limit(value: float, text: str) -> None:
     assert three_digits_or_more(value) == text
-    trough = HighestTrough(value, measured=True)
-    assert trough_in_words(trough) == f"measured {text} ng/mL"
-    assert trough_in_words(replace(trough, measured=False)) == f"predicted {text} ng/mL now"
+    assert trough_in_words(HighTrough(value, None), Clock(0.0), 24.0) == f"predicted {text} ng/mL now"
+
+
+def test_a_high_level_shows_when_it_was_measured_and_how_long_ago() -> None:
+    case = adult(doses=[run(2, 10)], levels=[level(240.0, 20.4)], now=312.0)
+    (found,) = [one for one in answer(case).findings if one.code == "level_above_20"]
+    assert found.message == "A trough is above 20 ng/mL: measured 20.4 ng/mL at 240 h, 3 days ago."
 
 
 def test_what_to_do_about_a_drug_does_not_repeat_the_rule() -> None:

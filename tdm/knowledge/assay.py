@@ -157,8 +157,4 @@ def is_immunoassay(assay: str | None) -> bool | None:
 
 def may_be_one_assay(one: str | None, other: str | None) -> bool:
     """Return whether two assays of a case may be the same (no unit): by name, or because one is not given."""
-    return one is None or other is None or _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return "".join(name.casefold().split())
+    return one is None or other is None or _plain(one).replace(" ", "") == _plain(other).replace(" ", "")
