@@ -222,7 +222,7 @@ def decimal_points(size: int, seed: int) -> RunPoints:
     """Up to 2,000 doses at decimal times, with samples from a tenth of an hour after the last dose on."""
     rng = np.random.default_rng(seed)
     count = np.floor(log_uniform(rng, 1.0, 2000.999, size))
-    every = rng.choice([24.0, 12.0, 8.0, 24.1, 7.3, 10.7], size)
+    every = rng.choice(np.array([24.0, 12.0, 8.0, 24.1, 7.3, 10.7]), size)
     start = np.round(rng.uniform(-500.0, 500.0, size), 2)
     time = start + (count - 1.0) * every + np.round(rng.uniform(0.1, 72.0, size), 2)
     k, ka = log_uniform(rng, 0.003, 0.3, size), log_uniform(rng, 0.1, 3.0, size)
@@ -510,8 +510,8 @@ def test_irregular_doses_are_never_gathered_wrongly() -> None:
     """
     rng = np.random.default_rng(31)
     for _ in range(200):
-        times = np.cumsum(rng.choice([12.0, 24.0, 24.0, 24.0, 24.0, 31.5], 20))
-        doses = rng.choice([1.0, 1.0, 1.0, 2.0], 20)
+        times = np.cumsum(rng.choice(np.array([12.0, 24.0, 24.0, 24.0, 24.0, 31.5]), 20))
+        doses = rng.choice(np.array([1.0, 1.0, 1.0, 2.0]), 20)
         samples = np.sort(rng.uniform(times[0] + 1.0, times[-1] + 200.0, 8))
         together = at_typical(alone(singles(times, doses), samples))
         apart = sum(at_typical(alone(singles(times[i : i + 1], doses[i : i + 1]), samples)) for i in range(20))

@@ -543,16 +543,6 @@ def test_a_flag_beats_the_environment_and_a_port_in_use_is_one_sentence() -> Non
     assert re.fullmatch(rf"tdm: cannot listen on port {port} of TDM_HOST \(.*\)\.\n", done.stderr)
 
 
-@pytest.mark.parametrize("command", ["serve", "api-key"])
-def test_without_the_extra_the_service_says_how_to_install_it(command: str) -> None:
-    code = f"import sys; sys.modules['starlette'] = None; from tdm.cli import main; sys.exit(main(['{command}']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(
-        r"tdm: the service needs starlette\S*; install it with: pip install 'sirolimus-tdm\[serve\]'\n", done.stderr
-    )
-
-
 def test_an_api_key_is_new_each_time_and_goes_with_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
     found = []
     for _ in range(2):

@@ -57,14 +57,14 @@ def _with_regimen(given: Runs, regimen: Regimen | None, start_h: float) -> Runs:
     """The doses given, followed by those of a regimen over the days ahead."""
     if regimen is None:
         return given
-    slots = np.arange(len(regimen.pattern_mg))
+    slots = np.arange(len(regimen.pattern_mg), dtype=np.float64)
     count = np.ceil((24.0 * DAYS_AHEAD + regimen.every_h - regimen.every_h * slots) / regimen.cycle_h)
     kept = count > 0
-    added = (
+    added = Runs(
         np.zeros(int(kept.sum()), dtype=np.intp),
         (start_h + regimen.every_h * slots)[kept],
         np.full(int(kept.sum()), regimen.cycle_h),
         count[kept],
         np.array(regimen.pattern_mg)[kept],
     )
-    return joined(given, Runs(*added))
+    return joined(given, added)
