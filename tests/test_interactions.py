@@ -100,6 +100,7 @@ def test_an_unknown_name_is_ignored_with_near_misses(written: str, meant: str) -
 # --- steady state -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_drug
 def test_the_auc_ratio_comes_back_at_steady_state(drug: str) -> None:
     auc, _, cmax = PUBLISHED[drug]
@@ -175,6 +176,7 @@ def pieces_by_hand(drug: str, start: float, stop: float, cl: float, v: float) ->
     return [(time, cl * (cmax / auc) ** part, v, part) for time, part in zip([-math.inf, *steps], parts, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drug", "start", "stop"), [("voriconazole", 250.0, 500.0), ("rifampicin", 200.0, 700.0)])
 def test_levels_before_on_and_after_a_drug_are_those_of_the_differential_equations(
     drug: str, start: float, stop: float

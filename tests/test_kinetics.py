@@ -351,6 +351,7 @@ def test_high_precision_form_agrees_with_the_exact_oracle() -> None:
             assert abs(value * mpf(some.v_l[i]) / expected - 1) < mpf(10) ** -45
 
 
+@pytest.mark.slow
 def test_concentrations_of_runs() -> None:
     """15,000 points by the public route: 1 to 1e6 doses, ka at, near and below k, 1e-5 to 8,000 h after a dose.
 
@@ -363,6 +364,7 @@ def test_concentrations_of_runs() -> None:
     assert left_out <= 0.02 * points.size, f"{left_out} of {points.size} points are below {SMALLEST_NG_ML}"
 
 
+@pytest.mark.slow
 def test_sums_over_doses() -> None:
     """5,000 points by `superposition`: 1e-9 to 10,000 h after the last of 1 to 1e6 or endless doses, any interval.
 
@@ -390,6 +392,7 @@ def test_times_that_are_no_binary_fractions() -> None:
     assert worst <= 1e-11, f"point {point}: {worst:.1e}"
 
 
+@pytest.mark.slow
 def test_slopes_of_runs() -> None:
     """The slopes by ln k and ln ka of 1,000 points in runs of up to 1e6 doses, relative to the larger of the two.
 
@@ -416,6 +419,7 @@ def histories() -> Histories:
     return random_histories(HISTORIES, seed=21)
 
 
+@pytest.mark.slow
 def test_changing_parameters_against_integration(histories: Histories) -> None:
     """500 histories with irregular doses and CL, V and ka that change at known times.
 
@@ -563,6 +567,7 @@ def test_steady_state_is_where_a_long_history_ends(size: int) -> None:
         np.testing.assert_allclose(later.depot_mg, endless.depot_mg[0], rtol=1e-11, atol=0)
 
 
+@pytest.mark.slow
 def test_many_patients_are_as_one_by_one(histories: Histories) -> None:
     """Amounts and slopes of 500 patients laid out together, and of each alone: 1e-14."""
     k, ka, _ = histories.rates()

@@ -68,6 +68,7 @@ def test_the_same_case_gives_the_same_bytes_alone_and_in_a_batch(client: TestCli
     assert together == b'{"results":[{"answer":' + alone[0] + b'},{"answer":' + alone[0] + b"}]}"
 
 
+@pytest.mark.slow
 def test_a_batch_is_answered_in_order_with_an_answer_or_a_problem_each(client: TestClient) -> None:
     names = [*example_ids(), *reversed(example_ids())]
     body = b'{ "cases" : [\n' + b" ,\n".join(load_example(name) for name in names) + b"] }"
@@ -597,6 +598,7 @@ class Served:
         return status, errors
 
 
+@pytest.mark.slow
 def test_requests_in_flight_finish_after_sigterm_and_the_log_has_no_word_of_a_client() -> None:
     served = Served()
     with httpx2.Client(headers=JSON) as client:

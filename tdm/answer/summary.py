@@ -24,7 +24,7 @@ ADVICE = {
 
 
 def summary_of(question: Question, decision: Decision, findings: tuple[Finding, ...]) -> Said:
-    """The sentence that comes first; what is contraindicated or to be avoided comes before any number."""
+    """The sentence that comes first (no unit); what is contraindicated or to be avoided comes before any number."""
     advice, warned = _advice(question, decision, findings), []
     for spell in to_warn_of(question.estimate.history):
         assert spell.drug is not None  # by its choice

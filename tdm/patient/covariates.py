@@ -71,7 +71,7 @@ def covariate_pieces(
 
 
 def with_liver(piece: CovariatePiece, case: Case, label: LabelRules) -> CovariatePiece:
-    """The typical values with the liver's part: clearance, and volume where the half-life was measured too."""
+    """The typical values with the liver's part: clearance, L/h, and volume, L, where the half-life was measured."""
     if case.patient.child_pugh is None:
         return piece
     change = liver_change(case.patient.child_pugh, label)
@@ -85,7 +85,7 @@ def holding_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePie
 
 
 def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
-    """Refuse a patient for whom the model's equations leave what is plausible."""
+    """Refuse a patient for whom the model's equations leave what is plausible (half-life in h)."""
     low, high = PLAUSIBLE_HALF_LIFE_H
     clearance, volume = typical["cl"], typical["v"]
     half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
@@ -151,7 +151,7 @@ def _missing_covariate(model: PopulationModel, name: str) -> Problem:
 
 
 def checked_limits(case: Case, model: PopulationModel, clock: Clock, now_h: float) -> tuple[Unstudied, ...]:
-    """The values by `now` outside the studied range; raise `Refused` for one outside a hard limit."""
+    """The values by `now_h` (h) outside the studied range; raise `Refused` for one outside a hard limit."""
     unstudied, refused = [], []
     for limit in model.limits:
         for pointer, value in _values_of(case, limit.of, clock, now_h):
