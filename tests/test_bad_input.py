@@ -567,6 +567,7 @@ WHOLE_CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", WHOLE_CASES, ids=str)
 def test_any_value_anywhere_is_answered_or_refused(whole: str) -> None:
     case = WHOLE_CASES[whole]

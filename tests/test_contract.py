@@ -72,6 +72,7 @@ def the_problem(response: Any) -> ProblemDocument:
 # --- generated from the document --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
 @pytest.mark.parametrize("operation_id", ["createRecommendation", "createRecommendations"])
 def test_generated_bodies_are_answered_as_documented(

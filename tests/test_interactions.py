@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 import tdm
@@ -114,6 +115,7 @@ def test_an_unknown_name_is_ignored_with_near_misses(written: str, meant: str) -
 # --- steady state -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_drug
 def test_the_auc_ratio_comes_back_at_steady_state(drug: str) -> None:
     auc, _, cmax = PUBLISHED[drug]
@@ -130,7 +132,7 @@ def test_the_mean_level_at_steady_state_rises_by_the_auc_ratio(drug: str) -> Non
         estimate = tdm.estimate(tdm.read_case(case))
         times = 3960.0 + np.linspace(0.001, 24.0, 4001)
         values = concentrations_at(estimate, np.zeros_like(estimate.modes.eta), times - LONG_AGO)[0]
-        return float(np.trapezoid(values, times) / 24.0)
+        return float(trapezoid(values, times) / 24.0)
 
     doses = [run(1, 360, start=LONG_AGO + 1.0)]
     on_it = patient_on(on(drug), doses=doses, now=4600.0)
@@ -189,6 +191,7 @@ def pieces_by_hand(drug: str, start: float, stop: float, cl: float, v: float) ->
     return [(time, cl * (cmax / auc) ** part, v, part) for time, part in zip([-math.inf, *steps], parts, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drug", "start", "stop"), [("voriconazole", 250.0, 500.0), ("rifampicin", 200.0, 700.0)])
 def test_levels_before_on_and_after_a_drug_are_those_of_the_differential_equations(
     drug: str, start: float, stop: float

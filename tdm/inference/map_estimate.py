@@ -41,9 +41,10 @@ REGROUP_BELOW = 0.6
 FIRST_DAMPING = 1e-3
 # Two optima are distinct when they differ by more than this many prior standard deviations.
 DISTINCT_SD = 0.05
-# Data are in conflict, so that a second optimum is possible, where a weighted residual or the distance of the estimate
-# from the population (in SD) is beyond these. Chosen on random harsh designs, see the tests.
+# Data are in conflict, so that a second optimum is possible, where a weighted residual is beyond this (chosen on random
+# harsh designs, see the tests) ...
 CONFLICT_RESIDUAL = 1.9
+# ... or the estimate this many SD from the population.
 CONFLICT_DISTANCE_SD = 2.5
 # Where they are, the objective is screened on this many points within this many prior SD, for valleys to start from.
 SCREENING_POINTS = 64

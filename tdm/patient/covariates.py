@@ -82,7 +82,7 @@ def covariate_pieces(
 
 
 def with_liver(piece: CovariatePiece, child_pugh: Literal["A", "B", "C"] | None, label: LabelRules) -> CovariatePiece:
-    """The typical values with the liver's part: clearance, and volume where the half-life was measured too."""
+    """The typical values with the liver's part: clearance, L/h, and volume, L, where the half-life was measured."""
     if child_pugh is None:
         return piece
     change = liver_change(child_pugh, label)
@@ -96,7 +96,7 @@ def holding_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePie
 
 
 def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
-    """Refuse a patient for whom the model's equations leave what is plausible."""
+    """Refuse a patient for whom the model's equations leave what is plausible (h, L/h, 1/h)."""
     clearance, volume = typical["cl"], typical["v"]
     half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
     if not _plausible(half_life, PLAUSIBLE_HALF_LIFE_H):

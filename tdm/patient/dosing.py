@@ -25,6 +25,7 @@ INTERRUPTED_AFTER_INTERVALS = 2.0
 USUAL_INTERVAL_H = 24.0
 # Gaps within this part of a usual interval stand for it: nobody takes a dose to the minute.
 USUAL_INTERVALS_H = (12.0, 24.0, 48.0)
+# ... within this part of them.
 INTERVAL_TOLERANCE = 0.25
 # Without a regular regimen, mg per day are the mean of this long, h.
 RECENT_H = 168.0
