@@ -19,6 +19,7 @@ from tdm.patient.follow_up import visits
 from tdm.patient.history import History, read_history
 from tdm.patient.platelet_response import response_of
 from tdm.patient.timeline import timeline_of
+from tdm.review.answered import still_asked, with_answers
 from tdm.review.findings import not_blocking, ordered
 from tdm.review.of_care import review_care, review_restraint, review_visits
 from tdm.review.of_case import review_case
@@ -38,8 +39,9 @@ def recommend(case: Case) -> Recommendation:
     estimated = estimate_individual(sources.model, history)
     troughs = Troughs(estimated, estimated.draws.weight)
     question = _question(case, sources, estimated)
-    findings = review_case(history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
-    contradiction = any(one.code == "levels_contradict" for one in findings)
+    found = review_case(history, sources.model, sources.protocol, sources.label) + review_fit(estimated)
+    findings = with_answers(found, history.timeline)
+    contradiction = still_asked(findings, "levels_contradict")
     ranked = decide(question, troughs, contradiction)
     rules = rules_for(_signs(question))
     response = response_of(history.timeline.counts_by_now(), case.response_definition)

@@ -49,6 +49,7 @@ from tdm.patient.history import History
 from tdm.patient.platelet_response import SOURCE as RESPONSE_SOURCE
 from tdm.patient.platelet_response import Definition, ResponseFound, response_of
 from tdm.pk.superposition import Floats
+from tdm.review.answered import still_asked
 from tdm.review.findings import Finding
 
 # The findings after which a level has to be repeated soon.
@@ -294,7 +295,7 @@ def _next_level(
     estimate = question.estimate
     if decision.hold is not None:
         found = repeat_soon(estimate, None)
-    elif any(one.code in REPEAT_AFTER for one in findings):
+    elif still_asked(findings, *REPEAT_AFTER):
         found = repeat_soon(estimate, regimen)
     elif regimen is None:
         return None

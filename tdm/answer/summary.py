@@ -7,6 +7,7 @@ from tdm.decision.hold import highest_trough, must_hold
 from tdm.decision.situation import Question
 from tdm.notation.formatting import percent
 from tdm.notation.sentence import Said, listed, say, sentences
+from tdm.review.answered import still_asked
 from tdm.review.findings import CATALOGUE, Finding
 from tdm.review.of_decision import trough_in_words
 from tdm.review.of_drugs import begun, to_warn_of
@@ -111,4 +112,4 @@ def _restrained(question: Question, decision: Decision) -> Said:
 
 
 def _low(findings: tuple[Finding, ...]) -> bool:
-    return any(one.code == "check_adherence" for one in findings)
+    return still_asked(findings, "check_adherence")
