@@ -28,6 +28,7 @@ from tdm.patient.history import DrawnLevel, History, read_history
 from tdm.patient.platelet_response import ResponseFound, response_of
 from tdm.patient.timeline import timeline_of
 from tdm.pk.event_table import SAME_INSTANT_H
+from tdm.review.answered import with_answers
 from tdm.review.findings import not_blocking, ordered
 from tdm.review.of_care import review_care, review_visits
 from tdm.review.of_case import review_case
@@ -51,9 +52,9 @@ def recommend(case: Case) -> Recommendation:
     decision = decide(situation, forecast)
     planned = visits(history.timeline, sources.protocol, history.first_dose_h)
     ahead = outlooks(situation, decision, forecast)
+    asked = [*review_case(history, sources.model, sources.protocol, sources.label), *review_fit(estimated)]
     findings = [
-        *review_case(history, sources.model, sources.protocol, sources.label),
-        *review_fit(estimated),
+        *with_answers(asked, history.timeline),
         *review_drugs(history, sources.interactions, modelled_comedications(sources.model)),
         *review_prospect(history, ahead),
         *review_care(history, sources.label, response, situation.window),
@@ -125,7 +126,7 @@ def _situation(case: Case, sources: Sources, estimated: Estimate, response: Resp
         rules=_rules(sources, estimated),
         responds=response is not None and response.response != "NR",
         low=_low(estimated),
-        disagree=contradiction(estimated) is not None,
+        disagree=_disagree(estimated),
         irreconcilable=irreconcilable(estimated) is not None,
         accepted_daily_mg=_accepted_daily_mg(estimated, window),
         most_daily_mg=next((limit.hard_high for limit in sources.model.limits if limit.of == "daily_dose_mg"), None),
@@ -156,12 +157,21 @@ def _accepted_daily_mg(estimated: Estimate, window: Window | None) -> float | No
 
 
 def _low(estimated: Estimate) -> DrawnLevel | None:
-    """The newest level if it is unexpectedly low and nobody saw the doses before it."""
+    """The newest level if it is unexpectedly low, nobody saw the doses before it, and nobody was asked yet."""
     low = low_levels(estimated)
     if not low or low[-1].drawn is not estimated.history.used[-1]:
         return None
     newest = low[-1].drawn
-    return None if estimated.history.timeline.were_observed(newest.time_h) else newest
+    timeline = estimated.history.timeline
+    known = timeline.were_observed(newest.time_h) or timeline.was_answered("check_adherence", newest.time_h)
+    return None if known else newest
+
+
+def _disagree(estimated: Estimate) -> bool:
+    """Whether the levels contradict each other, and nobody was asked yet."""
+    history = estimated.history
+    times = [drawn.time_h for drawn in history.used]
+    return contradiction(estimated) is not None and not history.timeline.was_answered("levels_contradict", *times)
 
 
 def _rules(sources: Sources, estimated: Estimate) -> tuple[Rule, ...]:

@@ -21,6 +21,7 @@ from tdm.case.entries import (
     TABLETS,
     AdverseEvent,
     Comedication,
+    Confirmed,
     CovariateChange,
     Dose,
     Level,
@@ -43,6 +44,7 @@ MOST_LEVELS = 200
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
 MOST_EVENTS = 100
+MOST_CONFIRMED = 100
 LONGEST_CASE_H = 20 * 8766.0
 # Two values (ng/mL) are one result within this part of them: the rounding of doubles ...
 SAME_VALUE = 1e-9
@@ -84,6 +86,7 @@ class Case(Noun):
     product: Product = TABLETS
     regimens: Annotated[tuple[Regimen, ...], Field(max_length=MOST_REGIMENS)] = ()
     now: Time | None = None
+    confirmed: Annotated[tuple[Confirmed, ...], Field(max_length=MOST_CONFIRMED)] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -206,7 +209,8 @@ def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
 
 def _mixed_times(case: Case) -> list[Problem]:
     """Times of two kinds cannot be compared; a date without an hour goes with dates that have one."""
-    times = list(_stated_times(case))
+    asked = [(f"/confirmed/{index}/at", time) for index, one in enumerate(case.confirmed) for time in one.at]
+    times = [*_stated_times(case), *asked]
     reference = next(((pointer, kind_of(time)) for pointer, time in times if not is_day(time)), None)
     if reference is None:
         return []

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tdm.knowledge.assay import NG_ML_PER_NMOL_L, NG_ML_PER_UG_L
-from tdm.notation.clock import Time, TimeOrDay
+from tdm.notation.clock import Time, TimeOrDay, Times
 from tdm.notation.noun import Noun
 from tdm.notation.quantities import (
     UMOL_L_PER_MG_DL_OF_BILIRUBIN,
@@ -216,6 +216,35 @@ class PlateletsCount(Noun):
     time: Time
     count_10e9_l: PlateletCount
     bleeding: YesNo
+
+
+# The findings that are questions, which the user of the tool may answer.
+Question = Literal[
+    "level_just_after_dose",
+    "runs_overlap",
+    "bilirubin_unit",
+    "dosing_interrupted",
+    "check_adherence",
+    "outlier",
+    "unusual_patient",
+    "levels_contradict",
+    "not_a_trough",
+    "level_before_first_dose",
+    "patient_outside_protocol",
+]
+# The answer that a level was really drawn after the dose that is charted shortly before it.
+AFTER = "after"
+
+
+class Confirmed(Noun):
+    """What the user answered to a question of the tool: to which finding, about which times (h or dates), and what.
+
+    Without `at` it answers every finding of the code.
+    """
+
+    code: Question
+    at: Times = ()
+    answer: Annotated[str, Field(max_length=200), AfterValidator(_named)] | None = None
 
 
 class Product(Noun):

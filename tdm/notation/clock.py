@@ -28,6 +28,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Day = TypeVar("Day", date, datetime)
 # Design rule: sirolimus came into use in 1999.
 FIRST_YEAR, LAST_YEAR = 1990, 2200
+# The most times that a list of them holds.
+MOST_TIMES = 20
 # The same minute is the same instant. Dates are read to the minute; hours count as the same minute within half of one.
 SAME_MINUTE_H = 1.0 / 120.0
 
@@ -45,6 +47,26 @@ def read_time(value: Any) -> float | datetime:
             raise _impossible() from None
         return _to_the_minute(_checked(time))
     raise _no_time()
+
+
+def read_times(value: Any) -> tuple[float | datetime, ...]:
+    """Return one time of a case or a list of them (hours or datetimes); raise a pydantic error for anything else."""
+    if not isinstance(value, (list, tuple)):
+        return (read_time(value),)
+    if len(value) > MOST_TIMES:
+        accepted = say("at most {bound}", bound=str(MOST_TIMES))
+        raise _not_usable("too_many", say("Too many entries: {accepted}.", accepted=accepted), accepted)
+    found: list[float | datetime] = []
+    problems: list[Problem] = []
+    for place, one in enumerate(value):
+        try:
+            found.append(read_time(one))
+        except PydanticCustomError as error:
+            wrong = (error.context or {})["problems"]
+            problems += [problem.model_copy(update={"pointer": f"/{place}{problem.pointer}"}) for problem in wrong]
+    if problems:
+        raise problem_error(problems)
+    return tuple(found)
 
 
 def _to_the_minute(time: datetime) -> datetime:
@@ -113,17 +135,34 @@ def write_time(value: float | datetime | date) -> float | str:
     return value.isoformat() if isinstance(value, date) else value
 
 
+_HOURS_SCHEMA = {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high}
+_ISO_SCHEMA = {"type": "string", "pattern": f"^{_ISO.pattern}$"}
+
 Time = Annotated[
     float | datetime,
     BeforeValidator(read_time),
     PlainSerializer(write_time),
     WithJsonSchema(
         {
-            "anyOf": [
-                {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high},
-                {"type": "string", "pattern": f"^{_ISO.pattern}$"},
-            ],
+            "anyOf": [_HOURS_SCHEMA, _ISO_SCHEMA],
             "description": "ISO 8601 date and time, or hours from any origin (one kind per case)",
+        }
+    ),
+]
+
+
+Times = Annotated[
+    tuple[float | datetime, ...],
+    BeforeValidator(read_times),
+    PlainSerializer(lambda times: [write_time(time) for time in times]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _HOURS_SCHEMA,
+                _ISO_SCHEMA,
+                {"type": "array", "items": {"anyOf": [_HOURS_SCHEMA, _ISO_SCHEMA]}, "maxItems": MOST_TIMES},
+            ],
+            "description": "one time or several: ISO 8601 dates and times, or hours (one kind per case)",
         }
     ),
 ]
@@ -136,7 +175,7 @@ TimeOrDay = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "minimum": HOURS.low, "maximum": HOURS.high},
+                _HOURS_SCHEMA,
                 {"type": "string", "pattern": f"^({_ISO.pattern}|{_DAY.pattern})$"},
             ],
             "description": "ISO 8601 date and time, or a date alone, or hours from any origin (one kind per case)",

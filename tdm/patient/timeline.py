@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 
 from tdm.case.case import Case, drug_times, latest_fact
-from tdm.case.entries import CovariateChange, Dose, Level, Patient, Term
+from tdm.case.entries import AFTER, CovariateChange, Dose, Level, Patient, Term
 from tdm.knowledge.interactions import Drug, Interactions
-from tdm.notation.clock import Clock
+from tdm.notation.clock import SAME_MINUTE_H, Clock
 from tdm.notation.quantities import NUMERIC_COVARIATES, YES_NO_COVARIATES
 from tdm.patient.dosing import declared_runs, same_minute, single_doses
 from tdm.patient.time_after_dose import dose_just_before
@@ -139,6 +139,19 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What the user answered to a finding (by its code), about which times (h; none: whatever the time)."""
+
+    code: str
+    times_h: tuple[float, ...]
+    answer: str | None
+
+    def is_about(self, *times_h: float) -> bool:
+        """Return whether it is about one of these times (h), to the minute."""
+        return not self.times_h or any(abs(own - time) <= SAME_MINUTE_H for own in self.times_h for time in times_h)
+
+
+@dataclass(frozen=True)
 class Timeline:
     """A case in hours, mg and ng/mL; entries in the order of the case, each with its place there.
 
@@ -157,6 +170,11 @@ class Timeline:
     counts: tuple[Count, ...]
     spells: tuple[Spell, ...]
     child_pugh: Literal["A", "B", "C"] | None
+    answered: tuple[Answered, ...]
+
+    def was_answered(self, code: str, *times_h: float) -> bool:
+        """Return whether the user answered a question of the tool (by its code), about one of some times (h)."""
+        return any(one.code == code and one.is_about(*times_h) for one in self.answered)
 
     def is_ahead(self, time_h: float) -> bool:
         """Return whether a time (h) lies after the decision."""
@@ -196,12 +214,16 @@ def timeline_of(case: Case, known: Interactions) -> Timeline:
     def hours(time: float | datetime) -> float:
         return same_minute(clock.hours(time), instants_h)
 
+    answered = tuple(Answered(one.code, tuple(map(hours, one.at)), one.answer) for one in case.confirmed)
+
     return Timeline(
         clock=clock,
         now_h=now_h,
         declared=declared,
         orders=tuple(_order(index, dose, clock) for index, dose in enumerate(case.doses)),
-        levels=tuple(_level(index, level, hours(level.time), doses_h) for index, level in enumerate(case.levels)),
+        levels=tuple(
+            _level(index, level, hours(level.time), doses_h, answered) for index, level in enumerate(case.levels)
+        ),
         at_start=_covariates(None, -math.inf, case.patient),
         changes=tuple(_covariates(index, hours(change.time), change) for index, change in enumerate(case.covariates)),
         events=tuple(
@@ -214,13 +236,24 @@ def timeline_of(case: Case, known: Interactions) -> Timeline:
         ),
         spells=_spells(case, clock, known),
         child_pugh=case.patient.child_pugh,
+        answered=answered,
     )
 
 
-def _level(index: int, level: Level, time_h: float, doses_h: Floats) -> MeasuredLevel:
+def _level(index: int, level: Level, time_h: float, doses_h: Floats, answered: tuple[Answered, ...]) -> MeasuredLevel:
     dose_h = dose_just_before(time_h, doses_h)
-    drawn_h = time_h if dose_h is None else dose_h
+    drawn_h = time_h if dose_h is None or _drawn_after(time_h, dose_h, answered) else dose_h
     return MeasuredLevel(index, time_h, dose_h, drawn_h, level.value_ng_ml, level.censored, level.assay, level.field)
+
+
+def _drawn_after(time_h: float, dose_h: float, answered: tuple[Answered, ...]) -> bool:
+    """Whether the user said that a level was really drawn after the dose that is charted shortly before it."""
+    return any(
+        one.code == "level_just_after_dose"
+        and one.is_about(time_h, dose_h)
+        and (one.answer or "").strip().casefold() == AFTER
+        for one in answered
+    )
 
 
 def _now_h(case: Case, clock: Clock) -> float:

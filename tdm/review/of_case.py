@@ -118,7 +118,9 @@ def _just_after_a_dose(history: History) -> Iterator[Finding]:
                 time=when(history.clock, level.time_h),
                 minutes=f"{60.0 * (level.time_h - level.dose_h):.0f}",
                 dose=when(history.clock, level.dose_h),
-                taken=say("taken as drawn before it"),
+                taken=say("taken as drawn before it")
+                if level.drawn_h < level.time_h
+                else say("taken as drawn after it"),
             )
 
 
@@ -166,7 +168,8 @@ def _dosing(history: History) -> Iterator[Finding]:
     dosing = history.dosing
     if dosing.interrupted and dosing.last_dose_h is not None:
         days = f"{(history.now_h - dosing.last_dose_h) / 24.0:.3g}"
-        yield finding("dosing_interrupted", gap=say("{days} days", days=days))
+        since = when(history.clock, dosing.last_dose_h)
+        yield finding("dosing_interrupted", gap=say("{days} days", days=days), since=since)
     elif dosing.last_dose_h is not None and dosing.regimen is None:
         yield finding("current_regimen_unknown")
     if history.planned_doses:
@@ -188,13 +191,14 @@ def _bilirubin(history: History) -> Iterator[Finding]:
         if name not in entry.values or timeline.is_ahead(entry.time_h):
             continue
         micromoles, in_mg_dl = entry.values[name], entry.fields[name] != name
+        time = {} if entry.index is None else {"time": when(history.clock, entry.time_h)}
         milligrams = micromoles / UMOL_L_PER_MG_DL_OF_BILIRUBIN
         if not in_mg_dl and micromoles < UNUSUAL_BELOW_UMOL_L:
             other = f"{micromoles * UMOL_L_PER_MG_DL_OF_BILIRUBIN:.3g} umol/L"
-            yield finding("bilirubin_unit", value=f"{micromoles:g} umol/L", other_unit="mg/dL", other=other)
+            yield finding("bilirubin_unit", value=f"{micromoles:g} umol/L", other_unit="mg/dL", other=other, **time)
         if in_mg_dl and milligrams > UNUSUAL_ABOVE_MG_DL + ROUNDING_MG_DL:
             other = f"{milligrams / UMOL_L_PER_MG_DL_OF_BILIRUBIN:.2g} mg/dL"
-            yield finding("bilirubin_unit", value=f"{milligrams:g} mg/dL", other_unit="umol/L", other=other)
+            yield finding("bilirubin_unit", value=f"{milligrams:g} mg/dL", other_unit="umol/L", other=other, **time)
 
 
 def _after_now(history: History) -> Iterator[Finding]:
