@@ -67,12 +67,12 @@ def test_an_answer_about_adherence_takes_it_out_of_the_summary() -> None:
     assert told.proposal == answer(case).proposal
 
 
-def test_contradicting_levels_that_were_checked_block_no_more() -> None:
+def test_contradicting_levels_that_were_checked_ask_for_no_repeat() -> None:
     edge = next(edge for edge in TABLE if edge.code == "levels_contradict" and edge.says == "residual SD")
     case = edge.case(edge.raises)
-    assert answer(case).decision == "none"
+    assert answer(case).next_level.reason == "a level has to be repeated within 3 to 5 days"
     told = answer({**case, **confirmed("levels_contradict", answer="both were repeated")})
-    assert told.decision != "none"
+    assert told.next_level.reason != "a level has to be repeated within 3 to 5 days"
     assert "levels_contradict" in {one.code for one in told.findings}
 
 
