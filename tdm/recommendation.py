@@ -16,9 +16,10 @@ from tdm.decision.safety_rules import Rule, rules_for, signs_of
 from tdm.decision.situation import Situation
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Window
+from tdm.knowledge.seeds import mark_of
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import refuse
-from tdm.notation.sentence import say
+from tdm.notation.sentence import entered, say
 from tdm.patient.agreement import contradiction, irreconcilable, low_levels
 from tdm.patient.covariates import modelled_comedications
 from tdm.patient.dosing import daily_dose_at, regimen_changes, resumptions, single_doses
@@ -91,11 +92,12 @@ def _check_daily_dose(history: History, model: PopulationModel) -> None:
     daily = history.dosing.daily_dose_mg
     for limit in model.limits:
         if limit.of == "daily_dose_mg" and daily is not None and not limit.admits(daily):
-            accepted = range_in_words(limit.hard_low, limit.hard_high, "mg")
+            mark = mark_of(model)
+            accepted = range_in_words(limit.hard_low, limit.hard_high, "mg", mark)
             sentence = say(
                 "A daily dose of {value} is outside what the model {model} may be used for ({accepted}).",
-                value=f"{daily:g} mg",
-                model=model.id,
+                value=entered(f"{daily:g} mg"),
+                model=mark(model.id),
                 accepted=accepted,
             )
             raise refuse("outside_hard_limit", "/doses", sentence, accepted)

@@ -154,7 +154,7 @@ def _visits(answer: Recommendation) -> list[str]:
 
 
 def _marks(option: AnswerOption) -> str:
-    return "" if option.reason == "can be given" else option.reason
+    return option.reason if option.marks else ""
 
 
 def _label(answer: Recommendation) -> str:

@@ -111,7 +111,7 @@ class Dose(Noun):
             sentence = say("A run of doses needs both every_h (hours) and count; a single dose has neither.")
             raise problem_error([Problem(code="missing_field", pointer=f"/{missing}", message=sentence)])
         if self.count is not None and not 1 <= self.count <= MOST_DOSES:
-            accepted = say("{low} to {high} {unit}", low="1", high=str(MOST_DOSES), unit="doses")
+            accepted = say("{low} to {high} {unit}", low="1", high=str(MOST_DOSES), unit=say("doses"))
             sentence = say("The count of a run is outside {accepted}.", accepted=accepted)
             raise problem_error([Problem(code="out_of_range", pointer="/count", message=sentence, accepted=accepted)])
         return self

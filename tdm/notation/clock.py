@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from tdm.notation.quantities import HOURS
 from tdm.notation.refusal import Problem, problem_error
-from tdm.notation.sentence import Said, say
+from tdm.notation.sentence import Said, entered, say
 
 Kind = Literal["hours", "local", "offset", "day"]
 KIND_IN_WORDS: dict[Kind, str] = {
@@ -111,7 +111,9 @@ def _plain(value: datetime) -> datetime:
 def _checked(time: Day) -> Day:
     if not FIRST_YEAR <= time.year <= LAST_YEAR:
         accepted = say("years {first} to {last}", first=str(FIRST_YEAR), last=str(LAST_YEAR))
-        sentence = say("A date in the year {year} is outside {accepted}.", year=str(time.year), accepted=accepted)
+        sentence = say(
+            "A date in the year {year} is outside {accepted}.", year=entered(str(time.year)), accepted=accepted
+        )
         raise _not_usable("out_of_range", sentence, accepted)
     return time
 

@@ -20,9 +20,10 @@ from tdm.knowledge.model import (
     PopulationModel,
     half_life_h,
 )
+from tdm.knowledge.seeds import mark_of
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
 from tdm.notation.refusal import Problem, Refused, refuse
-from tdm.notation.sentence import Said, say, sentences
+from tdm.notation.sentence import Said, entered, say, sentences
 from tdm.patient.timeline import Spell, Timeline
 
 # Design rules: changes that are planned this far after the decision are foreseen ...
@@ -104,7 +105,7 @@ def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) ->
         sentence = say(
             "For this patient the equations of the model {model} give a typical half-life that is not plausible "
             "({accepted}).",
-            model=model.id,
+            model=mark_of(model)(model.id),
             accepted=accepted,
         )
         raise refuse("half_life_implausible", "/patient", sentence, accepted)
@@ -115,7 +116,7 @@ def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) ->
             sentence = say(
                 "For this patient the equations of the model {model} give a typical {parameter} that is not plausible "
                 "({accepted}).",
-                model=model.id,
+                model=mark_of(model)(model.id),
                 parameter=WORDS[name],
                 accepted=accepted,
             )
@@ -166,7 +167,7 @@ def _missing_covariate(model: PopulationModel, name: str) -> Problem:
     accepted = NUMERIC_COVARIATES[name].accepted if name in NUMERIC_COVARIATES else say("true or false")
     sentence = say(
         "The model {model} needs this covariate, which is never assumed ({accepted}).",
-        model=model.id,
+        model=mark_of(model)(model.id),
         accepted=accepted,
     )
     return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
@@ -192,14 +193,14 @@ def _values_of(timeline: Timeline, name: str) -> list[tuple[str, float]]:
 
 
 def _beyond_hard_limit(model: PopulationModel, limit: Limit, pointer: str, value: float) -> Problem:
-    unit = NUMERIC_COVARIATES[limit.of].unit
-    accepted = range_in_words(limit.hard_low, limit.hard_high, unit)
+    unit, mark = NUMERIC_COVARIATES[limit.of].unit, mark_of(model)
+    accepted = range_in_words(limit.hard_low, limit.hard_high, unit, mark)
     sentence = say(
         "{value} {unit} is outside what the model {model} may be used for ({accepted}).",
-        value=f"{value:g}",
+        value=entered(f"{value:g}"),
         unit=unit,
-        model=model.id,
+        model=mark(model.id),
         accepted=accepted,
     )
-    sentence = sentences([sentence, limit.reason]) if limit.reason else sentence
+    sentence = sentences([sentence, mark(limit.reason)]) if limit.reason else sentence
     return Problem(code="outside_hard_limit", pointer=pointer, message=sentence, accepted=accepted)

@@ -21,7 +21,7 @@ from tdm.knowledge.model import PopulationModel
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import Problem, Refused
-from tdm.notation.sentence import say
+from tdm.notation.sentence import entered, say
 from tdm.patient.covariates import (
     DAYS_FORESEEN,
     CovariatePiece,
@@ -264,7 +264,7 @@ def _check_method_limits(timeline: Timeline, label: LabelRules) -> None:
         if level.value_ng_ml < limit:
             sentence = say(
                 "A level of {level} is below the limit of its method ({limit}); enter it as reported below a limit.",
-                level=f"{level.value_ng_ml:g} ng/mL",
+                level=entered(f"{level.value_ng_ml:g} ng/mL"),
                 limit=f"{limit:g} ng/mL",
             )
             accepted = range_in_words(limit, None, "ng/mL")

@@ -480,5 +480,5 @@ def not_blocking(findings: Iterable[Finding]) -> list[Finding]:
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings by severity, then in the order of the catalogue, without repetitions (no unit)."""
     rank = {code: number for number, code in enumerate(CATALOGUE)}
-    unique = {(one.code, one.message): one for one in findings}
+    unique = {(one.code, *one.values.items()): one for one in findings}
     return tuple(sorted(unique.values(), key=lambda one: (ORDER.index(one.severity), rank[one.code])))
