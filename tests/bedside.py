@@ -214,11 +214,42 @@ class Body:
             self.unit[(size, every_h)] = [slow * np.exp(-k * age) - fast * np.exp(-ka * age) for age in ages]
         return self.unit[(size, every_h)]
 
+    def counting(self, pattern_mg: Sequence[float], every_h: float) -> Floats:
+        """Return the concentrations (ng/mL) at steady state that count, shape (places, draws).
+
+        They are those before each dose and, where the next dose is due later, those at each 24 h after a dose.
+        """
+        rows = list(self.troughs(pattern_mg, every_h))
+        day = 24.0
+        while day < every_h - 1e-6:
+            rows += list(self.after_doses(pattern_mg, every_h, day))
+            day += 24.0
+        return np.array(rows)
+
+    def after_doses(self, pattern_mg: Sequence[float], every_h: float, since_h: float) -> Floats:
+        """Return the concentrations (ng/mL) at steady state so long after each dose of the cycle, (doses, draws)."""
+        size, k, ka = len(pattern_mg), self.k, self.ka
+        scale = 1000.0 * ka / (self.v * (ka - k))
+        found = []
+        for place in range(size):
+            total = np.zeros(len(self.cl))
+            for age in range(size):
+                elapsed = age * every_h + since_h
+                slow = np.exp(-k * elapsed) / -np.expm1(-k * every_h * size)
+                fast = np.exp(-ka * elapsed) / -np.expm1(-ka * every_h * size)
+                total = total + pattern_mg[(place - age) % size] * scale * (slow - fast)
+            found.append(total)
+        return np.array(found)
+
+    def highest(self, pattern_mg: Sequence[float], every_h: float) -> Floats:
+        """Return the highest concentration that counts (ng/mL), shape (draws,)."""
+        return np.asarray(self.counting(pattern_mg, every_h).max(axis=0))
+
     def chances(
         self, pattern_mg: Sequence[float], every_h: float, low: float, high: float
     ) -> tuple[float, float, float]:
-        """Return the chances below, within and above a window (ng/mL): above if any trough is, else below if any is."""
-        troughs = self.troughs(pattern_mg, every_h)
+        """Return the chances below, within and above a window (ng/mL): above if any that counts is, else below."""
+        troughs = self.counting(pattern_mg, every_h)
         above = (troughs > high).any(axis=0)
         below = ~above & (troughs < low).any(axis=0)
         return self.chance(below), self.chance(~above & ~below), self.chance(above)

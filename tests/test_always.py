@@ -1,13 +1,16 @@
 """What holds for every case: answered or refused and never anything else, and an answer that hangs together.
 
 Random cases with every optional field at once (`tests.random_cases`), and models that a case brings with covariates at
-the edges of what a patient can have.
+the edges of what a patient can have. What says the same in another way has the same answer, and a higher trough never
+leads to a higher dose; these go over numbered cases, and a failure names every one that breaks the law.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -49,6 +52,14 @@ def check(found: tdm.Recommendation) -> None:
         assert found.hold.resume.regimen in listed
     assert (found.hold is not None) == (found.decision == "hold")
     assert (found.proposal is None) == (found.decision in ("hold", "none"))
+    assert (found.expected_to_reach is None) == (found.decision in ("hold", "none"))
+    blocking = [one for one in found.findings if one.severity == "blocking"]
+    assert bool(blocking) == (found.decision == "none")
+    assert found.next_level is not None
+    if found.decision == "none":
+        assert all(one.message in found.summary for one in blocking)
+    if found.expected_to_reach is not None and found.proposal is not None and found.proposal.probability is not None:
+        assert found.expected_to_reach == (found.proposal.probability.within >= 0.5)
     for option in found.options:
         if option.probability is not None:
             chances = option.probability
@@ -85,9 +96,7 @@ def model_at_the_edge(draw: Random) -> Json:
         },
         "covariates": effects,
         "omega": {"of": ["cl", "v"], "covariance": [[0.1, 0.03], [0.03, 0.2]]},
-        "residual": draw.choice(
-            [{"kind": "proportional", "proportional": 0.2}, {"kind": "log-normal", "sd": 0.2}]
-        ),
+        "residual": draw.choice([{"kind": "proportional", "proportional": 0.2}, {"kind": "log-normal", "sd": 0.2}]),
     }
 
 
@@ -137,6 +146,209 @@ def test_an_age_that_the_equations_cannot_bear_is_refused(age_years: float, expo
     with pytest.raises(tdm.Refused) as refused:
         tdm.recommend(tdm.read_case(adult(patient=patient, model=model)))
     assert refused.value.problems[0].code in ("half_life_implausible", "parameter_implausible")
+
+
+# --- the same said in another way -------------------------------------------------------------------------------------
+
+Way = Callable[[Json, Random], "Json | None"]
+TIMES = ("time", "start", "stop", "end", "now", "missed")
+BLOCKS, IN_A_BLOCK = 8, 15
+CLOSE = 1e-3
+
+
+def shuffled(case: Json, draw: Random) -> Json:
+    """The rows of every list in another order."""
+    lists = ("doses", "levels", "comedications", "adverse_events", "platelets", "covariates")
+    return {name: draw.sample(value, len(value)) if name in lists else value for name, value in case.items()}
+
+
+def later(value: Any, hours: float, key: str = "") -> Any:
+    """The same with every time so many hours later."""
+    if isinstance(value, dict):
+        return {name: later(one, hours, name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [later(one, hours, key) for one in value]
+    if key not in TIMES:
+        return value
+    if isinstance(value, str):
+        return (datetime.fromisoformat(value) + timedelta(hours=hours)).isoformat()
+    return value + hours
+
+
+def another_origin(case: Json, draw: Random) -> Json:
+    shifted: Json = later(case, draw.choice([-1000.0, 37.0, 1000.5, 8760.0]))
+    return shifted
+
+
+def other_units(case: Json, draw: Random) -> Json:
+    """Levels in ug/L instead of ng/mL, and the other way round."""
+    swap = {"level_ng_ml": "level_ug_l", "level_ug_l": "level_ng_ml", "below_ng_ml": "below_ug_l"}
+    levels = [{swap.get(name, name): value for name, value in one.items()} for one in case.get("levels", [])]
+    return {**case, "levels": levels} if levels else case
+
+
+def plus(time: Any, hours: float) -> Any:
+    return later({"time": time}, hours)["time"]
+
+
+def single(run_: Json) -> list[Json]:
+    """The doses of a run one by one, those that were missed left out."""
+    kept = {name: value for name, value in run_.items() if name not in ("every_h", "count", "missed")}
+    times = [plus(run_["time"], run_["every_h"] * number) for number in range(run_["count"])]
+    missed = run_.get("missed", [])
+    return [{**kept, "time": time} for time in times if time not in missed]
+
+
+def in_two_runs(case: Json, draw: Random) -> Json | None:
+    """The longest run without a missed dose in two, one after the other."""
+    runs = [one for one in case.get("doses", []) if one.get("count", 1) >= 6 and "missed" not in one]
+    if not runs:
+        return None
+    chosen = max(runs, key=lambda one: one["count"])
+    first = draw.randint(3, chosen["count"] - 3)
+    second = {**chosen, "time": plus(chosen["time"], chosen["every_h"] * first), "count": chosen["count"] - first}
+    doses = [one for one in case["doses"] if one is not chosen]
+    return {**case, "doses": [*doses, {**chosen, "count": first}, second]}
+
+
+def one_by_one(case: Json, draw: Random) -> Json | None:
+    """Every run as single doses; only where each is long enough to show its interval."""
+    runs = case.get("doses", [])
+    if not any("count" in one for one in runs):
+        return None
+    return {**case, "doses": [each for one in runs for each in (single(one) if "count" in one else [one])]}
+
+
+WAYS: dict[str, Way] = {
+    "rows in another order": shuffled,
+    "another origin of time": another_origin,
+    "ug/L": other_units,
+    "a run in two": in_two_runs,
+    "doses one by one": one_by_one,
+}
+
+
+def outcome(case: Json) -> tdm.Recommendation | list[str]:
+    """The answer, or the codes of a refusal."""
+    try:
+        return tdm.recommend(tdm.read_case(case))
+    except tdm.Refused as caught:
+        refused = caught
+    assert all(one.code and one.message for one in refused.problems)
+    return sorted(one.code for one in refused.problems)
+
+
+def difference(one: tdm.Recommendation | list[str], other: tdm.Recommendation | list[str]) -> str:
+    """What differs of decision, proposal and chances, in words; empty if nothing does."""
+    if isinstance(one, list) or isinstance(other, list):
+        same = isinstance(one, list) and isinstance(other, list)
+        return "" if same else "refused once"
+    if one.decision != other.decision:
+        return f"{one.decision} and {other.decision}"
+    proposals = [each.proposal.regimen if each.proposal else None for each in (one, other)]
+    if proposals[0] is not None and proposals[1] is not None and not proposals[0].is_like(proposals[1]):
+        return f"{proposals[0].in_words()} and {proposals[1].in_words()}"
+    for option in one.options:
+        like = [each for each in other.options if each.regimen.is_like(option.regimen) and each.asked == option.asked]
+        for each in like[:1]:
+            if option.probability is not None and each.probability is not None:
+                for name in ("below", "within", "above"):
+                    apart = abs(getattr(option.probability, name) - getattr(each.probability, name))
+                    if apart > CLOSE:
+                        return f"{option.regimen.in_words()}: {name} differs by {apart:.4f}"
+    return ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_said_in_another_way_has_the_same_answer(way: str, block: int) -> None:
+    broken = []
+    for seed in range(block * IN_A_BLOCK, (block + 1) * IN_A_BLOCK):
+        case = random_case(Random(seed))
+        other = WAYS[way](case, Random(seed + 10_000))
+        if other is None:
+            continue
+        found = difference(outcome(case), outcome(other))
+        if found:
+            broken.append((seed, found))
+    assert not broken
+
+
+@pytest.mark.parametrize(("low", "high"), [(14.0, 21.0), (9.0, 16.0), (3.0, 16.0), (2.5, 8.0)])
+def test_two_results_of_one_instant_have_the_same_answer_in_either_order(low: float, high: float) -> None:
+    results = [level(672.0, low), level(672.0, high)]
+    for before in ([], [level(480.0, 9.0)], [level(480.0, 30.0), level(576.0, 8.0)]):
+        one, other = (
+            outcome(adult(doses=[run(2, 28)], levels=[*before, *two], now=672.0)) for two in (results, results[::-1])
+        )
+        assert not difference(one, other), before
+
+
+# --- a higher trough never leads to a higher dose ---------------------------------------------------------------------
+
+TROUGHS = (0.5, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0)
+PENDING = frozenset({"check_adherence", "levels_contradict", "high_level_unexplained"})
+
+
+def with_last_trough(case: Json) -> Callable[[float], Json] | None:
+    """The case as a function of its last level (ng/mL), if that is a trough drawn by the decision."""
+    try:
+        read = tdm.read_case(case)
+    except tdm.Refused:
+        return None
+    if not read.levels:
+        return None
+    sampled = tdm.time_after_dose(read.doses, read.levels)
+    found = tdm.recommend(read) if not isinstance(outcome(case), list) else None
+    if found is None:
+        return None
+    place = max(range(len(read.levels)), key=lambda index: read.clock.hours(read.levels[index].time))
+    fit = found.fits[0].levels[place]
+    if fit.role != "fitted" or not sampled[place].is_trough:
+        return None
+
+    def of(value: float) -> Json:
+        changed = {"time": case["levels"][place]["time"], "level_ng_ml": value, "assay": "lc-ms/ms"}
+        return {**case, "levels": [changed if index == place else one for index, one in enumerate(case["levels"])]}
+
+    return of
+
+
+def advised_mg(found: tdm.Recommendation | list[str]) -> float | None:
+    """The mg per day of an answer, 0 for a hold; None outside the law: no dose, or a level to repeat first."""
+    if isinstance(found, list) or found.decision == "none":
+        return None
+    if found.decision == "hold":
+        return 0.0
+    if PENDING & {one.code for one in found.findings}:
+        return None
+    assert found.proposal is not None
+    return found.proposal.daily_dose_mg
+
+
+def rises(case: Json, of: Callable[[float], Json]) -> list[str]:
+    """Where a higher trough leads to a higher dose, in words."""
+    step = case.get("product", {}).get("step_mg", 0.0)
+    advised = [(value, dose) for value in TROUGHS if (dose := advised_mg(outcome(of(value)))) is not None]
+    return [
+        f"{low:g} ng/mL: {less:g} mg/d, {high:g} ng/mL: {more:g} mg/d"
+        for place, (low, less) in enumerate(advised)
+        for high, more in advised[place + 1 :]
+        if more > less + step + 1e-9
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(10))
+def test_a_higher_last_trough_never_leads_to_a_higher_dose(block: int) -> None:
+    broken = []
+    for seed in range(block * 15, (block + 1) * 15):
+        case = random_case(Random(seed))
+        of = with_last_trough(case)
+        if of is not None and (found := rises(case, of)):
+            broken.append((seed, found))
+    assert not broken
 
 
 # --- holds ----------------------------------------------------------------------------------------------------------
