@@ -282,7 +282,7 @@ class Recommendation(_Noun):
     label_rule: LabelRule
     individual: IndividualAnswer
     fits: tuple[Fit, ...]
-    next_level: NextLevelAnswer | None
+    next_level: NextLevelAnswer
     ahead: tuple[AheadAnswer, ...]
     response: ResponseAnswer | None
     follow_up: tuple[VisitAnswer, ...]

@@ -67,8 +67,6 @@ def _hold(answer: Recommendation) -> list[str]:
 
 
 def _next_level(answer: Recommendation) -> list[str]:
-    if answer.next_level is None:
-        return []
     first, last = time_in_words(answer.next_level.from_), time_in_words(answer.next_level.to)
     when = first if first == last else f"{first} to {last}"
     return _hanging("Next level: ", f"{when} ({answer.next_level.reason}).")
