@@ -153,7 +153,7 @@ def test_from_24_h_on_nothing_is_corrected(since: float) -> None:
     assert "early_level" not in codes(case)
 
 
-@pytest.mark.parametrize("since", [0.5, 3.0, 8.1, 11.9])
+@pytest.mark.parametrize("since", [1.0, 3.0, 8.1, 11.9])
 @pytest.mark.parametrize("value", [4.0, 9.0])
 def test_before_12_h_a_level_is_an_upper_bound_of_the_trough_that_follows(since: float, value: float) -> None:
     case = on(2, 11, level(240.0 + since, value))
@@ -250,7 +250,7 @@ def test_a_level_above_20_more_than_8_h_after_a_dose_holds_fitted_or_not(since: 
     assert decision(at) != "hold"
 
 
-@pytest.mark.parametrize("since", [0.5, 3.0, 7.9, 8.0])
+@pytest.mark.parametrize("since", [1.0, 3.0, 7.9, 8.0])
 def test_a_level_above_20_within_8_h_of_a_dose_holds_nothing(since: float) -> None:
     assert decision(on(2, 11, level(240.0 + since, 30.0))) != "hold"
 
