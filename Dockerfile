@@ -10,7 +10,7 @@ COPY tdm tdm
 COPY seeds seeds
 COPY api api
 COPY examples examples
-RUN python -m venv /opt/tdm && /opt/tdm/bin/pip install --no-cache-dir '.[serve]'
+RUN python -m venv /opt/tdm && /opt/tdm/bin/pip install --no-cache-dir .
 
 FROM python:3.12-slim
 COPY --from=build /opt/tdm /opt/tdm

@@ -12,21 +12,24 @@ from tdm.decision.changes_ahead import conditions
 from tdm.decision.decision import decide
 from tdm.decision.forecast import forecast_of
 from tdm.decision.outlook import outlooks
-from tdm.decision.safety_rules import Rule, counts_by, rules_for, signs_of
+from tdm.decision.safety_rules import Rule, rules_for, signs_of
 from tdm.decision.situation import Situation
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Window
+from tdm.knowledge.seeds import mark_of
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import refuse
-from tdm.notation.sentence import say
+from tdm.notation.sentence import entered, say
 from tdm.patient.agreement import contradiction, irreconcilable, low_levels
-from tdm.patient.covariates import covariate_at, modelled_comedications
-from tdm.patient.dosing import daily_dose_at, regimen_changes, resumptions, single_doses, were_observed
+from tdm.patient.covariates import modelled_comedications
+from tdm.patient.dosing import daily_dose_at, regimen_changes, resumptions, single_doses
 from tdm.patient.estimate import Estimate, estimate_individual
 from tdm.patient.follow_up import visits
 from tdm.patient.history import DrawnLevel, History, read_history
 from tdm.patient.platelet_response import ResponseFound, response_of
+from tdm.patient.timeline import timeline_of
 from tdm.pk.event_table import SAME_INSTANT_H
+from tdm.review.answered import with_answers
 from tdm.review.findings import not_blocking, ordered
 from tdm.review.of_care import review_care, review_visits
 from tdm.review.of_case import review_case
@@ -44,18 +47,18 @@ def recommend(case: Case) -> Recommendation:
     sources = sources_of(case)
     estimated = estimate(case)
     history = estimated.history
-    response = response_of(counts_by(case, history.clock, history.now_h), history.clock, case.response_definition)
+    response = response_of(history.timeline.counts_by_now(), case.response_definition)
     forecast = forecast_of(estimated)
     situation = _situation(case, sources, estimated, response)
     decision = decide(situation, forecast)
-    planned = visits(case, sources.protocol, history.clock, history.first_dose_h, history.now_h)
+    planned = visits(history.timeline, sources.protocol, history.first_dose_h)
     ahead = outlooks(situation, decision, forecast)
+    asked = [*review_case(history, sources.model, sources.protocol, sources.label), *review_fit(estimated)]
     findings = [
-        *review_case(case, history, sources.model, sources.protocol, sources.label),
-        *review_fit(estimated),
+        *with_answers(asked, history.timeline),
         *review_drugs(history, sources.interactions, modelled_comedications(sources.model)),
         *review_prospect(history, ahead),
-        *review_care(case, history, sources.label, response, situation.window),
+        *review_care(history, sources.label, response, situation.window),
         *review_visits(history, planned),
         *review_decision(situation, decision, forecast, estimated, sister_windows(sources.protocol)),
     ]
@@ -72,7 +75,7 @@ def estimate(case: Case) -> Estimate:
     when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    history = read_history(case, sources.model, sources.label, sources.interactions)
+    history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
     _check_daily_dose(history, sources.model)
     estimated = estimate_individual(sources.model, history)
     if contradiction(estimated) is None:
@@ -89,11 +92,12 @@ def _check_daily_dose(history: History, model: PopulationModel) -> None:
     daily = history.dosing.daily_dose_mg
     for limit in model.limits:
         if limit.of == "daily_dose_mg" and daily is not None and not limit.admits(daily):
-            accepted = range_in_words(limit.hard_low, limit.hard_high, "mg")
+            mark = mark_of(model)
+            accepted = range_in_words(limit.hard_low, limit.hard_high, "mg", mark)
             sentence = say(
                 "A daily dose of {value} is outside what the model {model} may be used for ({accepted}).",
-                value=f"{daily:g} mg",
-                model=model.id,
+                value=entered(f"{daily:g} mg"),
+                model=mark(model.id),
                 accepted=accepted,
             )
             raise refuse("outside_hard_limit", "/doses", sentence, accepted)
@@ -120,11 +124,11 @@ def _situation(case: Case, sources: Sources, estimated: Estimate, response: Resp
         changes_h=tuple(sorted([*_dose_changes(history), *drug_changes])),
         drug_changes_h=drug_changes,
         last_dose_since=lambda hours: bool(np.any(times > hours + SAME_INSTANT_H)),
-        later=conditions(case, estimated),
-        rules=_rules(case, sources, estimated),
+        later=conditions(estimated),
+        rules=_rules(sources, estimated),
         responds=response is not None and response.response != "NR",
-        low=_low(case, estimated),
-        disagree=contradiction(estimated) is not None,
+        low=_low(estimated),
+        disagree=_disagree(estimated),
         irreconcilable=irreconcilable(estimated) is not None,
         accepted_daily_mg=_accepted_daily_mg(estimated, window),
         most_daily_mg=next((limit.hard_high for limit in sources.model.limits if limit.of == "daily_dose_mg"), None),
@@ -154,22 +158,31 @@ def _accepted_daily_mg(estimated: Estimate, window: Window | None) -> float | No
     return daily_dose_at(history.given, (alike or accepted)[-1].time_h) if accepted else None
 
 
-def _low(case: Case, estimated: Estimate) -> DrawnLevel | None:
-    """The newest level if it is unexpectedly low and nobody saw the doses before it."""
+def _low(estimated: Estimate) -> DrawnLevel | None:
+    """The newest level if it is unexpectedly low, nobody saw the doses before it, and nobody was asked yet."""
     low = low_levels(estimated)
     if not low or low[-1].drawn is not estimated.history.used[-1]:
         return None
     newest = low[-1].drawn
-    return None if were_observed(case.doses, estimated.history.clock, newest.time_h) else newest
+    timeline = estimated.history.timeline
+    known = timeline.were_observed(newest.time_h) or timeline.was_answered("check_adherence", newest.time_h)
+    return None if known else newest
 
 
-def _rules(case: Case, sources: Sources, estimated: Estimate) -> tuple[Rule, ...]:
+def _disagree(estimated: Estimate) -> bool:
+    """Whether the levels contradict each other, and nobody was asked yet."""
+    history = estimated.history
+    times = [drawn.time_h for drawn in history.used]
+    return contradiction(estimated) is not None and not history.timeline.was_answered("levels_contradict", *times)
+
+
+def _rules(sources: Sources, estimated: Estimate) -> tuple[Rule, ...]:
     """What adverse events and platelets forbid."""
     history, label = estimated.history, sources.label
     last = history.last_low_point
     measured = last.level.value_ng_ml if last is not None and not last.level.censored else 0.0
     highest = max(measured, estimated.trough_due_ng_ml)
-    return rules_for(signs_of(case, history.clock, history.now_h, highest, label.number("alert_above_ng_ml")))
+    return rules_for(signs_of(history.timeline, highest, label.number("alert_above_ng_ml")))
 
 
 def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen, ...]:
@@ -179,8 +192,8 @@ def _starts(case: Case, sources: Sources, estimated: Estimate) -> tuple[Regimen,
         return ()
     if start.table:
         name = "total_bilirubin_umol_l"
-        weight = covariate_at(case, history.clock, "weight_kg", history.now_h) or case.patient.weight_kg
-        bilirubin = covariate_at(case, history.clock, name, history.now_h) or history.covariates_now.get(name)
+        weight = history.timeline.covariate_at("weight_kg", history.now_h) or case.patient.weight_kg
+        bilirubin = history.timeline.covariate_at(name, history.now_h) or history.covariates_now.get(name)
         doses = [row.dose_mg for row in start.table if bilirubin and row.covers(weight, bilirubin)]
     else:
         doses = [start.phases[-1].low_mg, start.phases[-1].high_mg] if start.phases else []

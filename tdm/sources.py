@@ -9,7 +9,15 @@ from tdm.knowledge.interactions import Interactions
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol
-from tdm.knowledge.seeds import load_defaults, load_interactions, load_label, load_model, load_protocol, protocol_ids
+from tdm.knowledge.seeds import (
+    load_defaults,
+    load_interactions,
+    load_label,
+    load_model,
+    load_protocol,
+    mark_of,
+    protocol_ids,
+)
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import refuse
 from tdm.notation.sentence import Said, listed, say
@@ -31,7 +39,8 @@ def sources_of(case: Case) -> Sources:
     protocol = load_protocol(case.protocol) if isinstance(case.protocol, str) else case.protocol
     model, why = _chosen_model(case)
     if model.use != "dosing":
-        sentence = say("The model {model} ships for simulation only and is never a prior for dosing.", model=model.id)
+        name = mark_of(model)(model.id)
+        sentence = say("The model {model} ships for simulation only and is never a prior for dosing.", model=name)
         raise refuse("model_for_simulation_only", "/model", sentence)
     _check_age(case, model)
     return Sources(model, protocol, load_label(), load_interactions(), why)
@@ -56,7 +65,7 @@ def _check_age(case: Case, model: PopulationModel) -> None:
 def _check_youngest(case: Case) -> None:
     youngest, reason = load_defaults().youngest_years, load_defaults().youngest_reason
     if case.patient.age_years < youngest:
-        accepted = range_in_words(youngest, None, "years" if youngest > 1 else "year")
+        accepted = range_in_words(youngest, None, say("years") if youngest > 1 else say("year"))
         raise refuse("outside_hard_limit", "/patient/age_years", Said(reason), accepted)
 
 

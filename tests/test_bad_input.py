@@ -203,6 +203,11 @@ TIMES = [
        accepted="years 1990 to 2200"),
     at("hours among dates", "/levels/1/time", 336, "mixed_times", says="a number of hours"),
     at("offset among times without", "/now", "2026-03-16T09:00+08:00", "mixed_times", says="with an offset"),
+    at("level twice", "/levels/2", {**GOOD["levels"][0]}, "given_twice"),
+    at("level twice, another unit", "/levels/2", {"time": "2026-03-09T08:00", "level_ug_l": 4.4}, "given_twice"),
+    at("level twice, rounded", "/levels/2", {"time": "2026-03-09T08:00:40", "level_nmol_l": 4.81}, "given_twice"),
+    at("level twice, another spelling", "/levels/2",
+       {"time": "2026-03-09T08:00", "level_ng_ml": 4.4, "assay": "LC-MS / MS"}, "given_twice"),
     at("UTC among times without", "/comedications/0/stop", "2026-03-12T08:00Z", "mixed_times", says="with an offset"),
     at("stop before start", "/comedications/0/stop", "2026-03-01T08:00", "reversed_times"),
     at("stop at start", "/comedications/0/stop", "2026-03-07T08:00", "reversed_times"),
@@ -562,6 +567,7 @@ WHOLE_CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", WHOLE_CASES, ids=str)
 def test_any_value_anywhere_is_answered_or_refused(whole: str) -> None:
     case = WHOLE_CASES[whole]

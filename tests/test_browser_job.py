@@ -51,6 +51,7 @@ from tests.browser import (
 )
 
 pytest_plugins = ("tests.browser_fixtures",)
+pytestmark = pytest.mark.browser
 
 ANSWERED = sorted(path.stem for path in EXAMPLES.glob("*.json") if path.stem != "neonate-refused")
 OTHER = "1.5/24"

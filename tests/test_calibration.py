@@ -151,6 +151,7 @@ def uniform(request: pytest.FixtureRequest) -> dict[str, Floats]:
     return dict(zip(QUANTITIES, np.array(rows).T, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_ranks_are_uniform(uniform: dict[str, Floats], quantity: str) -> None:
     """Ranks of the true CL, V and steady-state trough: Kolmogorov-Smirnov, alpha 0.001."""
@@ -158,6 +159,7 @@ def test_ranks_are_uniform(uniform: dict[str, Floats], quantity: str) -> None:
     assert result.pvalue >= ALPHA, f"distance {result.statistic:.3f}, p {result.pvalue:.1e}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_intervals_cover(uniform: dict[str, Floats], quantity: str) -> None:
     """The 90 % interval holds the truth as often as the binomial distribution allows: 339 to 378 of 400."""

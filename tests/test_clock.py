@@ -45,8 +45,8 @@ def numbers(answer: tdm.Recommendation) -> Any:
         ("2026-03-16T08:00", 336),
         ("2026-04-01T08:00", 720),
         ("2027-03-02T08:00", 8760),
-        ("2026-03-02T08:00:36", 0.01),
-        ("2026-03-02T08:00:00.36", 0.0001),
+        ("2026-03-02T08:00:59", 0),
+        ("2026-03-02T08:01:00.36", 1 / 60),
     ],
 )
 def test_dates_become_hours_from_the_earliest(text: str, hours: float) -> None:
@@ -84,9 +84,9 @@ def test_the_kinds_of_time_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "time", [0.0, -12.5, "2026-03-02T08:00:00", "2026-03-02T08:00:00+08:00", "2026-03-02T08:00:30"]
+    "time", [0.0, -12.5, "2026-03-02T08:00:00", "2026-03-02T08:00:00+08:00"]
 )
-def test_a_time_is_written_as_it_was_read(time: float | str) -> None:
+def test_a_time_is_written_as_it_was_read_to_the_minute(time: float | str) -> None:
     assert write_time(read_time(time)) == time
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from tdm_api.batch_text import split_cases
 from tdm_api.examples import example_ids, load_example
 from tdm_api.openapi import OPERATIONS, document
 from tdm_api.problems import MEDIA_TYPE, ProblemDocument
-from tdm_api.unechoed import WITHOUT_VALUE
 
 JSON = {"Content-Type": "application/json"}
 ONE, BATCH = "/v1/recommendations", "/v1/recommendations:batch"
@@ -72,6 +70,7 @@ def the_problem(response: Any) -> ProblemDocument:
 # --- generated from the document --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
 @pytest.mark.parametrize("operation_id", ["createRecommendation", "createRecommendations"])
 def test_generated_bodies_are_answered_as_documented(
@@ -343,13 +342,6 @@ def test_no_number_and_no_date_of_the_input_comes_back(client: TestClient, examp
                 refused += 1
                 assert shown not in response.text, response.text
     assert refused > 30
-
-
-def test_a_sentence_without_its_value_is_still_that_of_the_core() -> None:
-    """A template that the core no longer has would be replaced in vain."""
-    core = "".join(path.read_text(encoding="utf-8") for path in Path(tdm.__file__).parent.rglob("*.py"))
-    for template in WITHOUT_VALUE:
-        assert f'"{template}"' in core, template
 
 
 # --- the document -----------------------------------------------------------------------------------------------------

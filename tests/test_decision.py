@@ -1316,6 +1316,7 @@ def proposed_by_level(case: Callable[[float], Json], levels: Iterator[float]) ->
     return [(value, one.daily_dose_mg) for value, one in found if one is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -1469,6 +1470,7 @@ def test_the_order_in_which_a_case_lists_its_rows_does_not_matter() -> None:
     assert one.fits[0].levels == other.fits[0].levels[::-1]
 
 
+@pytest.mark.slow
 def test_the_same_case_has_the_same_bytes_again_and_in_another_process() -> None:
     script = "import sys, tdm; sys.stdout.write(tdm.recommend(tdm.read_case(sys.stdin.read())).model_dump_json())"
     text = tdm.read_case(on_2_mg()).model_dump_json(exclude_none=True)

@@ -16,6 +16,7 @@ import pytest
 import tdm
 from tdm.case.entries import Dose, Level
 from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
 from tdm.sources import sources_of
 from tests.bedside import (
     Json,
@@ -219,7 +220,7 @@ UNKNOWN = {
     "no two doses alike": [dose(0.0, 1), dose(24.0, 2), dose(48.0, 3)],
     "a single dose": [dose(0.0, 2)],
     "two doses at odd hours": [dose(0.0, 2), dose(31.0, 2), dose(70.0, 2)],
-    "runs that do not fit together": [run(1, 10), run(2, 10, 7.0)],
+    "runs that do not fit together": [run(1, 10), run(2, 7, 7.0, 36.0)],
 }
 
 
@@ -297,6 +298,21 @@ def test_a_change_at_now_holds_and_a_later_one_does_not() -> None:
         assert typical == pytest.approx(mao(30 if holds else 38).cl, rel=1e-5)
         assert ("later_covariates" in codes(case)) is not holds
         assert any(one.pointer == "/covariates/0" for one in answer(case).basis.ignored) is not holds
+
+
+def test_no_change_of_a_covariate_vanishes_without_a_word() -> None:
+    """mao-2024 uses the haematocrit, not the bilirubin; what comes later than 92 days is not foreseen."""
+    changes = [
+        {"time": 100.0, "total_bilirubin_mg_dl": 0.9, "hematocrit_percent": 36.0},
+        {"time": 240.0 + 92 * 24 + 1.0, "hematocrit_percent": 30.0},
+        {"time": 240.0 + 92 * 24, "hematocrit_percent": 31.0},
+    ]
+    case = adult(doses=[run(2, 10)], levels=MANY, covariates=changes)
+    why = {one.pointer: one.why for one in answer(case).basis.ignored if one.pointer.startswith("/covariates")}
+    assert set(why) == {"/covariates/0/total_bilirubin_mg_dl", "/covariates/1", "/covariates/2"}
+    assert why["/covariates/0/total_bilirubin_mg_dl"] == "no covariate of the model mao-2024"
+    assert "92 days" in why["/covariates/1"]
+    assert "92" not in why["/covariates/2"]
 
 
 def test_options_hold_for_the_covariates_at_now() -> None:
@@ -507,7 +523,7 @@ def test_time_after_dose_is_what_the_history_says() -> None:
     for name in ("adult-ctd-low-trough", "level-too-early", "censored-missed-doses", "contradicting-levels"):
         case = tdm.read_case((EXAMPLES / f"{name}.json").read_bytes())
         sources = sources_of(case)
-        history = read_history(case, sources.model, sources.label, sources.interactions)
+        history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
         alone = tdm.time_after_dose(case.doses, case.levels)
         assert [(one.since_dose_h, one.interval_h) for one in alone] == [
             (drawn.since_dose_h, drawn.interval_h) for drawn in history.levels
@@ -538,3 +554,114 @@ def test_time_after_dose_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(tdm.Refused) as refused:
         tdm.time_after_dose(many, [Level(time=float(hours), level_ng_ml=5) for hours in range(5)])
     assert refused.value.problems[0].code == "too_many"
+
+
+# --- one result, one minute -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"level_ng_ml": 8.01, "assay": "lc-ms/ms"},
+        {"level_ng_ml": 8.0, "assay": "CMIA"},
+        {"level_nmol_l": 8.8, "assay": "lc-ms/ms"},
+        {"below_ng_ml": 8.0, "assay": "lc-ms/ms"},
+    ],
+)
+def test_two_results_of_one_minute_are_two(other: Json) -> None:
+    case = adult(doses=[run(2, 10)], levels=[level(240.0, 8.0), {"time": 240.0, **other}])
+    assert len(tdm.read_case(case).levels) == 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "given"),
+    [
+        ("2026-03-12T08:00:40", "2026-03-02T08:00:10"),
+        ("2026-03-12T08:00:59", "2026-03-02T08:00"),
+        ("2026-03-12T08:00:10", "2026-03-02T08:00:50"),
+        ("2026-03-12T08:00", "2026-03-02T08:00"),
+    ],
+)
+@pytest.mark.parametrize("earlier", ["2026-02-20T07:59:31", "2026-02-20T08:00"])
+def test_a_level_of_the_minute_of_a_dose_was_drawn_before_it(drawn: str, given: str, earlier: str) -> None:
+    case = adult(
+        doses=[{**run(2, 11), "time": given}],
+        levels=[level(drawn, 8.0)],
+        platelets=[{"time": earlier, "count_10e9_l": 20.0, "bleeding": False}],
+        now=drawn,
+    )
+    found = answer(case)
+    assert found.fits[0].levels[0].individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    assert "level_just_after_dose" not in {one.code for one in found.findings}
+
+
+def exact_trough() -> Any:
+    return answer(adult(doses=[run(2, 11)], levels=[level(240.0, 8.0)])).fits[0].levels[0]
+
+
+@pytest.mark.parametrize("drawn", [239.996, 240.004])
+def test_hours_within_half_a_minute_are_one_instant(drawn: float) -> None:
+    one = answer(adult(doses=[run(2, 11)], levels=[level(drawn, 8.0)])).fits[0].levels[0]
+    assert one.individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    later = answer(adult(doses=[run(2, 10)], levels=[level(240.0, 8.0)], now=drawn))
+    assert "level_in_future" not in {one.code for one in later.findings}
+    with pytest.raises(tdm.Refused):
+        tdm.read_case(adult(doses=[run(2, 11), dose(drawn, 1.0)]))
+
+
+@pytest.mark.parametrize(("minutes", "before"), [(1, True), (29, True), (30, True), (31, False)])
+def test_a_level_up_to_half_an_hour_after_a_charted_dose_is_a_trough(minutes: int, before: bool) -> None:
+    time = 240.0 + minutes / 60.0
+    found = answer(adult(doses=[run(2, 11)], levels=[level(time, 8.0)], now=241.0))
+    (fitted,) = found.fits[0].levels
+    assert fitted.time == pytest.approx(time)
+    assert fitted.used is before
+    asked = [one for one in found.findings if one.code == "level_just_after_dose"]
+    assert bool(asked) is before
+    if before:
+        assert f"{minutes} minutes after the dose that is charted at 240 h" in asked[0].message
+        assert fitted.individual_ng_ml == pytest.approx(exact_trough().individual_ng_ml, rel=1e-9)
+    alone = tdm.time_after_dose((Dose(time=0.0, dose_mg=2, every_h=24.0, count=11),), [Level(time=time, level_ng_ml=8)])
+    assert alone[0].is_trough is before
+
+
+# --- orders beside each other -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("doses", range(3, 10))
+def test_two_amounts_in_turn_are_a_regimen_from_three_doses_on(doses: int) -> None:
+    """Written one by one, 1 and 2 mg every 24 h: what comes next, and when, and the last level is a trough."""
+    singles = [dose(24.0 * number, 1.0 + number % 2) for number in range(doses)]
+    found = answer(adult(doses=singles, levels=[level(24.0 * doses, 6.0)], now=24.0 * doses))
+    assert found.current is not None
+    assert found.current.regimen.pattern_mg == ((1.0, 2.0) if doses % 2 == 0 else (2.0, 1.0))
+    assert found.current.regimen.every_h == 24.0
+    assert found.current.start_at == 24.0 * doses
+    assert not {"not_a_trough", "unexplained_level", "current_regimen_unknown"} & {one.code for one in found.findings}
+
+
+def test_one_dose_between_those_of_a_run_makes_no_turn() -> None:
+    case = adult(doses=[run(2, 4, every_h=48.0), dose(120.0, 1.0)], now=150.0)
+    assert "current_regimen_unknown" in codes(case)
+
+
+@pytest.mark.parametrize(("second", "gaps"), [(12.0, None), (6.0, "6, 18"), (20.0, "20, 4")])
+def test_two_orders_of_one_day_are_one_regimen(second: float, gaps: str | None) -> None:
+    found = answer(adult(doses=[run(1, 10), run(0.5, 10, second)], levels=[level(240.0, 6.0)], now=240.0))
+    assert found.current is not None
+    assert (found.current.regimen.pattern_mg, found.current.regimen.every_h) == ((1.0, 0.5), 12.0)
+    assert found.current.daily_dose_mg == 1.5
+    assert not {"runs_overlap", "current_regimen_unknown"} & {one.code for one in found.findings}
+    assumed = [one for one in found.basis.assumed if one.field == "doses"]
+    assert bool(assumed) is (gaps is not None)
+    if gaps is not None:
+        assert f"given {gaps} h apart" in assumed[0].why
+
+
+def test_a_renewed_order_beside_the_old_one_is_asked_about() -> None:
+    case = adult(doses=[run(1, 28), run(1, 28, 484.0)], levels=[level(672.0, 6.0)], now=672.0)
+    (asked,) = [one for one in answer(case).findings if one.code == "runs_overlap"]
+    for part in ("from 484 h to 648 h", "1 mg once daily from 0 h on", "from 484 h on", "2 mg per day"):
+        assert part in asked.message
+    assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 672.0)], now=700.0))
+    assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 484.0)], now=480.0)), "planned"

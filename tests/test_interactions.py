@@ -6,12 +6,14 @@ its own, and the published ratios typed in here. Times in h, doses in mg, levels
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 import tdm
@@ -86,6 +88,19 @@ def test_every_alias_is_one_drug() -> None:
                 assert known.named(written) is drug, written
 
 
+@pytest.mark.parametrize("written", ["oxcarbazepine", "Trileptal", "奥卡西平", "N03AF02", " OxCarbazepine"])
+def test_a_covariate_of_the_model_goes_by_every_name_of_the_drug(written: str) -> None:
+    """chen-2021 has oxcarbazepine as a covariate: clearance x 1.16, and no interaction besides."""
+    body = {"patient": {"weight_kg": 50.0, "age_years": 12.0}, "protocol": "cheng-2020-child", "model": "chen-2021"}
+    case = body | {"doses": [run(2, 10)], "levels": [level(240.0, 6.0)], "now": 240.0}
+    without, on_it = (answer(case | added) for added in ({}, {"comedications": [on(written, -100.0)]}))
+    typical = [one.individual.clearance_l_per_h.typical for one in (without, on_it)]
+    assert typical[1] / typical[0] == pytest.approx(1.16)
+    assert "comedications.oxcarbazepine" in {one.field for one in without.basis.assumed}
+    assert "comedications.oxcarbazepine" not in {one.field for one in on_it.basis.assumed}
+    assert not [one for one in on_it.basis.ignored if one.pointer == "/comedications/0"]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("vorikonazol", "voriconazole"), ("rifampicine", "rifampicin"), ("letermovirr", "letermovir")],
@@ -100,6 +115,7 @@ def test_an_unknown_name_is_ignored_with_near_misses(written: str, meant: str) -
 # --- steady state -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_drug
 def test_the_auc_ratio_comes_back_at_steady_state(drug: str) -> None:
     auc, _, cmax = PUBLISHED[drug]
@@ -116,7 +132,7 @@ def test_the_mean_level_at_steady_state_rises_by_the_auc_ratio(drug: str) -> Non
         estimate = tdm.estimate(tdm.read_case(case))
         times = 3960.0 + np.linspace(0.001, 24.0, 4001)
         values = concentrations_at(estimate, np.zeros_like(estimate.modes.eta), times - LONG_AGO)[0]
-        return float(np.trapezoid(values, times) / 24.0)
+        return float(trapezoid(values, times) / 24.0)
 
     doses = [run(1, 360, start=LONG_AGO + 1.0)]
     on_it = patient_on(on(drug), doses=doses, now=4600.0)
@@ -175,6 +191,7 @@ def pieces_by_hand(drug: str, start: float, stop: float, cl: float, v: float) ->
     return [(time, cl * (cmax / auc) ** part, v, part) for time, part in zip([-math.inf, *steps], parts, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drug", "start", "stop"), [("voriconazole", 250.0, 500.0), ("rifampicin", 200.0, 700.0)])
 def test_levels_before_on_and_after_a_drug_are_those_of_the_differential_equations(
     drug: str, start: float, stop: float
@@ -328,11 +345,89 @@ def test_the_label_proportion_does_not_apply_across_a_drug_change() -> None:
     assert rule.reason == "A drug that interacts was started or stopped after the last trough, or will be soon."
 
 
-def test_more_interacting_drugs_than_one_answer_holds_are_refused() -> None:
-    case = patient_on(*(on(name) for name in ("diltiazem", "letermovir", "verapamil", "danazol")))
+DATED: Json = {
+    "patient": {"weight_kg": 60.0, "age_years": 45.0, "hematocrit_percent": 38.0},
+    "protocol": "itp-2024-adult",
+    "doses": [{"time": "2026-03-02T08:00", "dose_mg": 1.0, "every_h": 24, "count": 14}],
+    "levels": [{"time": "2026-03-16T08:00", "level_ng_ml": 6.0, "assay": "lc-ms/ms"}],
+}
+
+
+def on_dates(offset: str = "", **drug: Any) -> tdm.Recommendation:
+    """The answer with one drug, in a case with dates of an offset."""
+    case = json.loads(json.dumps(DATED).replace(":00\"", f":00{offset}\""))
+    return answer({**case, "comedications": [{"name": "diltiazem", **drug}]})
+
+
+def same(one: tdm.Recommendation, other: tdm.Recommendation) -> bool:
+    return (one.individual, one.options, one.ahead) == (other.individual, other.options, other.ahead)
+
+
+@pytest.mark.parametrize("offset", ["", "+08:00"])
+def test_a_date_without_an_hour_is_the_whole_day(offset: str) -> None:
+    by_day = on_dates(offset, start="2026-03-10", stop="2026-03-13")
+    assert same(by_day, on_dates(offset, start=f"2026-03-10T00:00{offset}", stop=f"2026-03-14T00:00{offset}"))
+    read = {one.field: one.value for one in by_day.basis.assumed if one.field.startswith("comedications")}
+    assert read == {"comedications.0.start": "2026-03-10 00:00", "comedications.0.stop": "2026-03-13 24:00"}
+    one_day = on_dates(offset, start="2026-03-10", stop="2026-03-10")
+    assert not same(one_day, by_day)
+
+
+@pytest.mark.parametrize("drug", ["diltiazem", "rifampicin"])
+def test_a_drug_without_a_start_is_taken_since_before_the_first_dose(drug: str) -> None:
+    without = on_dates(name=drug)
+    assert "comedications.0.start" in {one.field for one in without.basis.assumed}
+    for long_ago in ("1999-01-01", "2020-05-05T08:00"):
+        since = on_dates(name=drug, start=long_ago)
+        assert since.options == without.options
+        assert since.individual == without.individual
+    stopped = [on_dates(name=drug, stop="2026-03-11", **since) for since in ({}, {"start": "1999-01-01"})]
+    assert stopped[0].options == stopped[1].options
+    assert stopped[0].options != without.options
+
+
+def test_a_covariate_of_the_model_without_a_start_is_there_from_the_beginning() -> None:
+    body = {"patient": {"weight_kg": 50.0, "age_years": 12.0}, "protocol": "cheng-2020-child", "model": "chen-2021"}
+    case = body | {"doses": [run(2, 10)], "levels": [level(240.0, 6.0)], "now": 240.0}
+    one, other = (
+        answer(case | {"comedications": [{"name": "Trileptal", **start}]}) for start in ({}, {"start": -999.0})
+    )
+    assert one.individual == other.individual
+
+
+@pytest.mark.parametrize("time", ["2026-02-30", "2026-3-2", "1989-12-31", "2026-03-02T08"])
+def test_a_date_that_is_none_is_refused(time: str) -> None:
     with pytest.raises(tdm.Refused) as refused:
-        tdm.recommend(tdm.read_case(case))
-    assert [(one.code, one.pointer) for one in refused.value.problems] == [("too_many", "/comedications")]
+        on_dates(start=time)
+    assert refused.value.problems[0].pointer == "/comedications/0/start"
+
+
+def test_a_date_among_hours_is_refused_and_a_far_stop_is_a_slip() -> None:
+    with pytest.raises(tdm.Refused) as refused:
+        answer(patient_on({"name": "diltiazem", "start": "2026-03-02"}))
+    assert [(one.code, one.pointer) for one in refused.value.problems] == [("mixed_times", "/comedications/0/start")]
+    with pytest.raises(tdm.Refused) as refused:
+        on_dates(stop="2062-03-02")
+    assert [(one.code, one.pointer) for one in refused.value.problems] == [("out_of_range", "/comedications/0/stop")]
+
+
+def test_four_azoles_in_sequence_are_answered_with_the_typical_ratio_of_the_weakest() -> None:
+    names = ("itraconazole", "voriconazole", "fluconazole", "posaconazole", "isavuconazole")
+    drugs = [on(name, 100.0 * place, 100.0 * place + 90.0) for place, name in enumerate(names)]
+    found = answer(patient_on(*drugs, **BEFORE))
+    assert sorted(found.fits[0].eta) == sorted(
+        ["cl", "v", "f_voriconazole", "f_posaconazole", "f_isavuconazole", "f_fluconazole"]
+    )
+    (simplified,) = [one for one in found.findings if one.code == "interaction_simplified"]
+    assert simplified.message.startswith("itraconazole: ")
+
+
+def test_a_drug_without_a_random_effect_keeps_its_typical_ratio() -> None:
+    many = [on(name) for name in ("micafungin", "letermovir", "voriconazole", "posaconazole", "ketoconazole")]
+    found = answer(patient_on(*many))
+    assert "f_micafungin" not in found.fits[0].eta
+    ratio = 1.21 * 3.4 * 11.0 * 9.0 * 10.9
+    assert typical(patient_on())[0] / typical(patient_on(*many))[0] == pytest.approx(ratio, rel=1e-4)
 
 
 def test_an_increase_waits_for_the_induction_that_fades() -> None:
@@ -356,13 +451,15 @@ def test_drugs_that_stopped_before_the_first_dose_leave_nothing_behind() -> None
     assert answer(patient_on(*past, **BEFORE)).options == answer(patient_on(**BEFORE)).options
 
 
-def test_doses_that_were_only_prescribed_count_among_what_one_answer_can_hold() -> None:
+def test_doses_that_were_only_prescribed_keep_what_is_unsure_about_them() -> None:
     """Three parameters, two drugs and adherence are six random effects, the most that are sampled."""
     vague = {
         **BEFORE,
         "doses": [{**run(2, 31), "taken": "prescribed"}],
         "model": site_model(sd=dict.fromkeys(EFFECTS, 0.3)),
     }
-    assert len(answer(patient_on(on("diltiazem"), on("letermovir"), **vague)).fits[0].eta) == 6
-    with pytest.raises(tdm.Refused):
-        tdm.recommend(tdm.read_case(patient_on(on("diltiazem"), on("letermovir"), on("verapamil"), **vague)))
+    drugs = [on("diltiazem"), on("letermovir")]
+    assert len(answer(patient_on(*drugs, **vague)).fits[0].eta) == 6
+    found = answer(patient_on(*drugs, on("verapamil"), **vague))
+    assert sorted(found.fits[0].eta) == sorted([*EFFECTS, "f_adherence", "f_diltiazem", "f_letermovir"])
+    assert "interaction_simplified" in {one.code for one in found.findings}

@@ -28,6 +28,7 @@ from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.seeds import load_interactions, load_label
 from tdm.patient.estimate import cohort_of
 from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
 from tdm.pk.event_table import Runs, lay_out
 from tests.oracles import cases, plain
 
@@ -64,7 +65,7 @@ def cohort_from(case: Json) -> Cohort:
     """A case as estimation sees it."""
     parsed = read(case)
     assert isinstance(parsed.model, PopulationModel)
-    return cohort_of(parsed.model, read_history(parsed, parsed.model, load_label(), load_interactions()))
+    return cohort_of(parsed.model, read_history(timeline_of(parsed, load_interactions()), parsed.model, load_label()))
 
 
 @cache
@@ -133,6 +134,7 @@ def test_gradient() -> None:
             assert value[0] == pytest.approx(float(plain.objective_at(problem, eta)), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_covariance_is_the_inverse_of_the_expected_information() -> None:
     """The information of what could be observed at the mode, all residual errors, no level censored: 1e-9.
 
@@ -177,6 +179,7 @@ def is_minimum(problem: plain.Problem, eta: Floats) -> bool:
     return float(np.sqrt(0.5 * gradient @ np.linalg.solve(hessian, gradient))) <= 1e-7
 
 
+@pytest.mark.slow
 def test_every_mode_is_a_minimum() -> None:
     """Modes of 200 random cases: no slope left (Newton decrement 1e-7 SD of the estimate) and positive curvature.
 
@@ -347,6 +350,7 @@ def same_modes(one: Modes, other: Modes, row: int) -> None:
     np.testing.assert_allclose(one.covariance[row], other.covariance[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", list(OMEGAS), ids="-".join)
 def test_many_patients_are_as_one_by_one(of: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """300 patients fitted in groups of 128, and each laid out and fitted alone: 1e-8 in eta and objective."""
@@ -424,6 +428,7 @@ def thinner_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "RANDOM_STARTS", 6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("thinner_scan")
 def test_the_optimum_is_the_global_one() -> None:
     """On 300 designs, most of them harsh, the optimum is the best of all minima in 99 %; a second one is a minimum too.
@@ -457,6 +462,7 @@ def test_the_optimum_is_the_global_one() -> None:
     assert 0.05 <= share <= 0.3, report
 
 
+@pytest.mark.slow
 def test_a_second_optimum_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Harsh designs with a second optimum that has a twentieth of the first one's density: reported in at least 40 %.
 

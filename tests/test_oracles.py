@@ -302,6 +302,7 @@ def test_reference_has_twelve_cases_and_thirty_three_solutions() -> None:
     }
 
 
+@pytest.mark.slow
 def test_mode_is_flat_and_lowest_nearby() -> None:
     rng = np.random.default_rng(7)
     for each in random_cases()[:15]:
@@ -384,6 +385,7 @@ MONTE_CARLO = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MONTE_CARLO)
 def test_grid_agrees_with_monte_carlo(name: str) -> None:
     each = case_named(name)
@@ -467,6 +469,7 @@ PRIORS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRIORS)
 def test_without_levels_the_grid_returns_the_log_normal_prior(name: str) -> None:
     omega = PRIORS[name]
@@ -480,6 +483,7 @@ def test_without_levels_the_grid_returns_the_log_normal_prior(name: str) -> None
         assert posterior.quantile(parameter, p) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_grid_follows_a_narrow_ridge() -> None:
     """One level with an error of 1 %: a needle, bent where ln CL / V turns from known to unknown.
 

@@ -303,6 +303,7 @@ def test_a_chosen_regimen_stands_in_front_of_the_proposal() -> None:
     assert "other-line" in drawn(scene, texts("en"))["wide"]
 
 
+@pytest.mark.slow
 def test_everything_in_the_picture_lies_inside_it() -> None:
     for name in EXAMPLES:
         if name == "neonate-refused":
@@ -337,6 +338,7 @@ def states(client: TestClient) -> Iterator[tuple[str, str]]:
     yield "chosen", client.post("/", data=typed(action="choose:1.5/24")).text
 
 
+@pytest.mark.slow
 def test_no_state_has_inline_script_or_style_and_every_picture_is_well_formed(client: TestClient) -> None:
     for state, text in states(client):
         tags = Tags(text)
@@ -352,6 +354,7 @@ def test_no_state_has_inline_script_or_style_and_every_picture_is_well_formed(cl
             ElementTree.fromstring(svg)
 
 
+@pytest.mark.slow
 def test_labels_and_descriptions_point_to_what_exists(client: TestClient) -> None:
     for state, text in states(client):
         tags = Tags(text.replace("__row__", "x"))

@@ -127,6 +127,7 @@ def assert_nearly_all(errors: list[tuple[float, Checked]], tolerance: float) -> 
 # Against the grid
 
 
+@pytest.mark.slow
 def test_probabilities(answers: list[Checked]) -> None:
     """Below, within and above the window of each case: 0.005 in 98 % of 200 cases, 0.015 in all (expected: grid)."""
     errors = [(float(np.abs(each.chances).max()), each) for each in answers]
@@ -135,16 +136,19 @@ def test_probabilities(answers: list[Checked]) -> None:
     assert worst <= ANY_PROBABILITY, f"{case.name}: {worst:.4f}"
 
 
+@pytest.mark.slow
 def test_trough_quantiles(answers: list[Checked]) -> None:
     """5, 50 and 95 % of the first steady-state trough of each case: 0.5 % in 98 % of 200 cases (expected: grid)."""
     assert_nearly_all([(each.worst("trough"), each) for each in answers], TROUGH_QUANTILE)
 
 
+@pytest.mark.slow
 def test_parameter_quantiles(answers: list[Checked]) -> None:
     """5, 50 and 95 % of CL and V: 1 % in 98 % of 200 cases (expected: grid)."""
     assert_nearly_all([(each.worst(*each.parameters), each) for each in answers], PARAMETER_QUANTILE)
 
 
+@pytest.mark.slow
 def test_reported_error_is_honest(answers: list[Checked]) -> None:
     """The largest actual error of the distribution functions over the reported one: root mean square 0.3 to 2."""
     ratios = [max(np.abs(error).max() for error in each.cdf.values()) / each.reported for each in answers]

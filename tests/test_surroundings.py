@@ -10,15 +10,30 @@ import math
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tdm
-from tdm.case.entries import PlateletsCount
 from tdm.decision.safety_rules import RULES
 from tdm.notation.clock import Clock
 from tdm.patient.follow_up import months_after
 from tdm.patient.platelet_response import classified, response_of
-from tests.bedside import Json, adult, answer, censored, child, codes, findings, level, option, run
+from tdm.patient.timeline import Count
+from tests.bedside import (
+    Body,
+    Json,
+    adult,
+    answer,
+    censored,
+    child,
+    codes,
+    findings,
+    level,
+    option,
+    run,
+    site_model,
+    window,
+)
 
 KEPT: Json = {"doses": [run(2, 10)], "levels": [level(240.0, 8.0)]}
 TOO_LOW: Json = {"doses": [run(1, 10)], "levels": [level(240.0, 3.6)]}
@@ -57,6 +72,30 @@ def test_what_is_unsure_about_the_liver_is_part_of_the_answer() -> None:
     ).individual.clearance_l_per_h
     sd = math.sqrt(tdm.load_model("mao-2024").omega.covariance[0][0] + 0.3**2)
     assert math.log(one.p95 / one.p05) / (2 * 1.6449) == pytest.approx(sd, rel=0.01)
+
+
+@pytest.mark.parametrize(("child_pugh", "on_cl", "on_v"), [("A", 0.682, 1.0), ("C", 0.33, 0.33 * 2.68)])
+def test_what_is_unsure_about_the_liver_counts_where_clearance_does_not_vary(
+    child_pugh: str, on_cl: float, on_v: float
+) -> None:
+    """Expected: the posterior over V (SD 0.4) and over the liver's own effect on CL (SD 0.3) on a plain grid."""
+    patient = {"weight_kg": 60.0, "age_years": 45.0, "child_pugh": child_pugh}
+    model = site_model(cl=12.0, sd={"v": 0.4})
+    case = adult(patient=patient, model=model, doses=[run(2, 10)], levels=[level(240.0, 9.0)], target=window(6, 12))
+    axis = np.linspace(-2.0, 2.0, 401)
+    on_ln_cl, on_ln_v = (side.ravel() for side in np.meshgrid(axis, axis, indexing="ij"))
+    one = Body(12.0 * on_cl * np.exp(on_ln_cl), 400.0 * on_v * np.exp(on_ln_v), np.full(axis.size**2, 0.8), np.ones(1))
+    predicted = 2.0 * one.after_one_dose(np.arange(24.0, 241.0, 24.0)).sum(axis=1)
+    objective = ((9.0 - predicted) / (0.2 * predicted)) ** 2 + 2.0 * np.log(predicted)
+    weight = np.exp(-0.5 * (objective + (on_ln_cl / 0.3) ** 2 + (on_ln_v / 0.4) ** 2))
+    expected = Body(one.cl, one.v, one.ka, weight / weight.sum())
+    clearance = answer(case).individual.clearance_l_per_h
+    for found, at in ((clearance.p05, 0.05), (clearance.median, 0.5), (clearance.p95, 0.95)):
+        assert found == pytest.approx(expected.quantile(expected.cl, at), rel=0.01)
+    chances = option(case, [2.0]).probability
+    within = expected.chances((2.0,), 24.0, 6.0, 12.0)[1]
+    assert chances.within == pytest.approx(within, abs=0.005)
+    assert 0.05 < within < 0.95
 
 
 def test_class_c_is_critical_and_tells_what_the_label_and_the_authors_say() -> None:
@@ -258,7 +297,7 @@ def test_an_event_that_cannot_be_is_refused(signs: Json, code: str, pointer: str
     ],
 )
 def test_one_count_is_classified(platelets: float, baseline: float, bleeding: bool, strict: str, loose: str) -> None:
-    one = PlateletsCount(time=0.0, count_10e9_l=platelets, bleeding=bleeding)
+    one = Count(0, 0.0, platelets, bleeding)
     assert classified(one, baseline, "and") == strict
     assert classified(one, baseline, "or") == loose
 
@@ -283,8 +322,8 @@ def test_one_count_is_classified(platelets: float, baseline: float, bleeding: bo
 def test_confirmation_and_loss(
     days_and_counts: list[tuple[float, float]], response: str, confirmed: bool, lost: bool
 ) -> None:
-    counts = [PlateletsCount(time=24.0 * day, count_10e9_l=each, bleeding=False) for day, each in days_and_counts]
-    found = response_of(counts, Clock(0.0), "and")
+    counts = [Count(place, 24.0 * day, each, bleeding=False) for place, (day, each) in enumerate(days_and_counts)]
+    found = response_of(counts, "and")
     assert found is not None
     assert (found.response, found.confirmed, found.lost) == (response, confirmed, lost)
 

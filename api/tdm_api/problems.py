@@ -54,14 +54,14 @@ class Rejected(Exception):
             status=status.value,
             code=code,
             detail=detail,
-            problems=tuple(problems),
+            problems=tuple(map(unechoed, problems)),
         )
         self.headers = dict(headers or {})
 
 
 def refused(reason: Refused, at: str = "") -> Rejected:
     """Return the rejection of an input that the core refuses; `at` is the JSON Pointer of the case in the input."""
-    problems = [unechoed(one).model_copy(update={"pointer": at + one.pointer}) for one in reason.problems]
+    problems = [one.model_copy(update={"pointer": at + one.pointer}) for one in reason.problems]
     sentence = "The input is refused and there is no answer; `problems` names each field."
     return Rejected(HTTPStatus.UNPROCESSABLE_ENTITY, "refused", sentence, problems)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tdm.case.regimen import Regimen
+from tdm.decision.ranking import Bar
 from tdm.notation.clock import AnswerTime
 from tdm.notation.sentence import Said
 from tdm.review.findings import Finding
@@ -71,10 +72,15 @@ class Curve(_Noun):
     p95: tuple[Rounded, ...]
 
 
+# What is to be said of an option: where it comes from, that it is the proposal, and why it may not be.
+Mark = Literal["current", "asked", "solution", "protocol_start", "proposal", "after_hold", Bar]
+
+
 class AnswerOption(_Noun):
     """A regimen with its predicted steady-state trough (ng/mL), mg per day and chances; null without a window.
 
-    One that was asked for has its own curve and next level, unless the decision is to hold.
+    `marks` are the parts of the `reason`. One that was asked for has its own curve and next level, unless the decision
+    is to hold.
     """
 
     regimen: Regimen
@@ -84,6 +90,7 @@ class AnswerOption(_Noun):
     probability: Probability | None
     measured_within: Rounded | None
     reason: Said
+    marks: tuple[Mark, ...] = ()
     asked: bool = False
     needs_second_opinion: bool = False
     curve: Curve | None = None
@@ -275,7 +282,7 @@ class Recommendation(_Noun):
     label_rule: LabelRule
     individual: IndividualAnswer
     fits: tuple[Fit, ...]
-    next_level: NextLevelAnswer | None
+    next_level: NextLevelAnswer
     ahead: tuple[AheadAnswer, ...]
     response: ResponseAnswer | None
     follow_up: tuple[VisitAnswer, ...]

@@ -17,6 +17,7 @@ from tdm.answer.answer import (
     LabelDoses,
     LabelRule,
     LevelFit,
+    Mark,
     NextLevelAnswer,
     ParameterAnswer,
     Probability,
@@ -38,7 +39,6 @@ from tdm.decision.label_proportion import Proportion, label_proportion
 from tdm.decision.next_level import NextLevel, next_level
 from tdm.decision.outlook import Outlook
 from tdm.decision.ranking import Offered
-from tdm.decision.safety_rules import counts_by
 from tdm.decision.situation import Situation
 from tdm.inference.importance_sampling import quantiles
 from tdm.notation.clock import Clock
@@ -122,7 +122,7 @@ def _response(case: Case, history: History, found: ResponseFound | None) -> Resp
     if found is None:
         return None
     other: Definition = "or" if case.response_definition == "and" else "and"
-    variant = response_of(counts_by(case, history.clock, history.now_h), history.clock, other)
+    variant = response_of(history.timeline.counts_by_now(), other)
     assert variant is not None  # it has the same counts
     return ResponseAnswer(
         **vars(found),
@@ -172,6 +172,7 @@ def _probability(option: Option) -> Probability | None:
 
 def _option(write: _Writer, offered: Offered) -> AnswerOption:
     option, studied = offered.option, write.decision.compared.ceiling.studied_mg
+    reasons = _reasons(write, offered)
     return AnswerOption(
         regimen=option.regimen,
         start_at=write.clock.time(offered.start_h),
@@ -179,7 +180,8 @@ def _option(write: _Writer, offered: Offered) -> AnswerOption:
         trough_ng_ml=_spread(option),
         probability=_probability(option),
         measured_within=option.measured_within,
-        reason=_reason(write, offered),
+        reason=listed(reasons.values()) if reasons else say("can be given"),
+        marks=tuple(reasons),
         asked=offered.origin == "asked",
         needs_second_opinion=studied is not None and "above_studied" in offered.bars,
     )
@@ -199,55 +201,55 @@ def _window(situation: Situation) -> WindowAnswer | None:
     return WindowAnswer(low_ng_ml=window.low_ng_ml, high_ng_ml=window.high_ng_ml) if window else None
 
 
-def _reason(write: _Writer, offered: Offered) -> Said:
+def _reasons(write: _Writer, offered: Offered) -> dict[Mark, Said]:
     """Why an option is there, and why it cannot be the proposal where it cannot."""
     situation, proposal = write.situation, proposal_of(write.decision)
-    parts: list[str] = []
+    parts: dict[Mark, Said] = {}
     if offered.origin == "current":
-        parts.append(say("going on as now"))
+        parts["current"] = say("going on as now")
     elif offered.origin == "asked":
-        parts.append(say("asked for"))
+        parts["asked"] = say("asked for")
     elif offered.origin == "solution":
-        parts.append(say("with the oral solution, 1 mg/mL"))
+        parts["solution"] = say("with the oral solution, 1 mg/mL")
     elif offered.origin == "protocol_start" and situation.protocol.start:
-        parts.append(say("the protocol's own start ({text})", text=situation.protocol.start.text))
+        parts["protocol_start"] = say("the protocol's own start ({text})", text=situation.protocol.start.text)
     if proposal is not None and offered.option.regimen == proposal.option.regimen:
-        parts.append(say("the proposal"))
+        parts["proposal"] = say("the proposal")
     elif offered.origin != "current":
-        parts += _barred(write, offered)
-    return listed(parts) if parts else say("can be given")
+        parts |= _barred(write, offered)
+    return parts
 
 
-def _barred(write: _Writer, offered: Offered) -> list[Said]:
+def _barred(write: _Writer, offered: Offered) -> dict[Mark, Said]:
     """Why an option may not become the proposal, each reason in words."""
     situation, ceiling, risk = write.situation, write.decision.compared.ceiling, offered.risk
-    parts = []
+    parts: dict[Mark, Said] = {}
     for bar in offered.bars:
         if bar == "not_preparable":
-            parts.append(say("cannot be prepared from {product}", product=situation.product.in_words()))
+            parts[bar] = say("cannot be prepared from {product}", product=situation.product.in_words())
         elif bar == "above_studied":
             studied = f"{ceiling.studied_mg:g} mg"
-            parts.append(say("above {studied} per day, the most that was studied: a second opinion", studied=studied))
+            parts[bar] = say("above {studied} per day, the most that was studied: a second opinion", studied=studied)
         elif bar == "above_ceiling":
             most = f"{ceiling.daily_mg:g} mg"
-            parts.append(say("above {ceiling} per day, the most that is proposed here", ceiling=most))
+            parts[bar] = say("above {ceiling} per day, the most that is proposed here", ceiling=most)
         elif bar == "above_later" and offered.above_later is not None and situation.window is not None:
             later = write.forecast.under_conditions(offered.above_later.individual)
             above = later.chance(offered.option.regimen, situation.window).above
-            parts.append(
-                say("above the window in {chance} {when}", chance=percent(above), when=offered.above_later.what)
+            parts[bar] = say(
+                "above the window in {chance} {when}", chance=percent(above), when=offered.above_later.what
             )
         elif bar == "risk_above":
-            parts.append(say("too often above the window for an increase"))
+            parts[bar] = say("too often above the window for an increase")
         elif bar == "risk_alert" and risk is not None and situation.window is not None:
             limit = f"{max(situation.alert_ng_ml, situation.window.high_ng_ml):g} ng/mL"
             chance = percent(risk.above_alert)
-            parts.append(say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance))
+            parts[bar] = say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance)
         elif bar == "risk_critical" and risk is not None:
             limit, chance = f"{situation.critical_ng_ml:g} ng/mL", percent(risk.above_critical)
-            parts.append(say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance))
+            parts[bar] = say("above {limit} in {chance}: too often for an increase", limit=limit, chance=chance)
         elif bar == "no_increase":
-            parts.append(say("no increase now"))
+            parts[bar] = say("no increase now")
     return parts
 
 
@@ -266,7 +268,8 @@ def _hold(write: _Writer) -> HoldAnswer | None:
 
 
 def _resumed(write: _Writer, resume: Offered) -> AnswerOption:
-    return _option(write, resume).model_copy(update={"reason": say("after a repeated level fulfils the condition")})
+    reason = say("after a repeated level fulfils the condition")
+    return _option(write, resume).model_copy(update={"reason": reason, "marks": ("after_hold",)})
 
 
 def _label_rule(situation: Situation, history: History) -> LabelRule:
@@ -303,7 +306,7 @@ def _individual(estimate: Estimate) -> IndividualAnswer:
 def _fit(estimate: Estimate) -> Fit:
     """The fit of each level; what is compared with an early one is the curve with its bias."""
     history = estimate.history
-    times = np.array([drawn.time_h for drawn in history.levels])
+    times = np.array([drawn.level.drawn_h for drawn in history.levels])
     factor = np.exp([drawn.distribution.ln_bias if drawn.used else 0.0 for drawn in history.levels])
     zero = np.zeros_like(estimate.modes.eta)
     population, own = (

@@ -14,10 +14,13 @@ from tdm.pk.event_table import Runs
 from tdm.pk.one_compartment import concentrations
 from tdm.pk.superposition import Floats
 
-# Design rules of the picture: how far back and ahead, how fine, how many draws.
+# Design rules of the picture: it shows this many days of the history ...
 DAYS_BACK = 28.0
+# ... so many days ahead ...
 DAYS_AHEAD = 14.0
+# ... at steps of so many hours ...
 STEP_H = 6.0
+# ... from so many resampled draws.
 CURVE_DRAWS = 200
 
 
@@ -57,14 +60,14 @@ def _with_regimen(given: Runs, regimen: Regimen | None, start_h: float) -> Runs:
     """The doses given, followed by those of a regimen over the days ahead."""
     if regimen is None:
         return given
-    slots = np.arange(len(regimen.pattern_mg))
+    slots = np.arange(len(regimen.pattern_mg), dtype=np.float64)
     count = np.ceil((24.0 * DAYS_AHEAD + regimen.every_h - regimen.every_h * slots) / regimen.cycle_h)
     kept = count > 0
-    added = (
+    added = Runs(
         np.zeros(int(kept.sum()), dtype=np.intp),
         (start_h + regimen.every_h * slots)[kept],
         np.full(int(kept.sum()), regimen.cycle_h),
         count[kept],
         np.array(regimen.pattern_mg)[kept],
     )
-    return joined(given, Runs(*added))
+    return joined(given, added)

@@ -11,21 +11,26 @@ import pydantic
 import scipy
 
 from tdm.answer.answer import Assumed, Basis, Ignored, Numerics, SourceAnswer
-from tdm.case.case import Case, facts, latest_fact
+from tdm.case.case import Case, latest_fact
 from tdm.case.entries import TABLETS
 from tdm.decision.situation import Situation
+from tdm.knowledge.model import PopulationModel
 from tdm.notation.citation import Citation
+from tdm.notation.clock import is_day
 from tdm.notation.formatting import when
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
-from tdm.patient.covariates import modelled_comedications
+from tdm.patient.covariates import DAYS_FORESEEN, modelled_comedications
 from tdm.patient.estimate import Estimate
+from tdm.patient.timeline import Timeline
 from tdm.version import __version__
 
 DISCLAIMER = say(
     "This calculation supports a professional, who decides. It is no cleared medical device, and the published figures "
     "behind it were read at second hand."
 )
+# Covariates that are said to be unused where the model does not use them: every patient has a weight and an age.
+MAY_BE_UNUSED = ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier")
 VERSIONS = {"tdm": __version__, "numpy": np.__version__, "scipy": scipy.__version__, "pydantic": pydantic.VERSION}
 
 
@@ -131,12 +136,34 @@ def _assumed(case: Case, estimate: Estimate, why_model: str | None) -> list[Assu
         found.append(Assumed(field="now", value=Said(now), why=why_now))
     if "product" not in case.model_fields_set:
         found.append(Assumed(field="product", value=TABLETS.in_words(), why=say("the label's tablets")))
-    taken = {drug.name.strip().lower() for drug in case.comedications}
+    dosing = history.dosing
+    if dosing.gaps_h and dosing.last_regimen is not None:
+        gaps = listed([f"{gap:.3g}" for gap in dosing.gaps_h], ", ")
+        why_equal = say("given {gaps} h apart in turn; taken at equal intervals with the same mg per day", gaps=gaps)
+        found.append(Assumed(field="doses", value=dosing.last_regimen.in_words(), why=why_equal))
+    found += _times_of_drugs(case)
+    taken = {spell.drug.id for spell in history.spells if spell.drug is not None}
     found += [
         Assumed(field=f"comedications.{name}", value=say("not taken"), why=say("not named in the case"))
         for name in COMEDICATION_COVARIATES
         if name in modelled_comedications(model) and name not in taken
     ]
+    return found
+
+
+def _times_of_drugs(case: Case) -> list[Assumed]:
+    """What was read where a drug has no start, or a date without an hour."""
+    found = []
+    for index, drug in enumerate(case.comedications):
+        at = f"comedications.{index}"
+        if drug.start is None:
+            found.append(Assumed(field=f"{at}.start", value=say("before the first dose"), why=say("not given")))
+        elif is_day(drug.start):
+            read = Said(f"{drug.start.isoformat()} 00:00")
+            found.append(Assumed(field=f"{at}.start", value=read, why=say("a date: from the beginning of the day")))
+        if drug.stop is not None and is_day(drug.stop):
+            read = Said(f"{drug.stop.isoformat()} 24:00")
+            found.append(Assumed(field=f"{at}.stop", value=read, why=say("a date: until the end of the day")))
     return found
 
 
@@ -151,9 +178,9 @@ def _ignored(case: Case, estimate: Estimate) -> list[Ignored]:
         Ignored(pointer=f"/levels/{drawn.index}", why=why[drawn.role]) for drawn in history.levels if drawn.role in why
     ]
     found += [
-        Ignored(pointer=fact.pointer, why=why["in_future"])
-        for fact in facts(case)
-        if fact.kind in ("adverse event", "platelet count") and history.is_ahead(fact.time)
+        Ignored(pointer=pointer, why=why["in_future"])
+        for pointer, time_h in _observed(history.timeline)
+        if history.timeline.is_ahead(time_h)
     ]
     if history.planned_doses:
         planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
@@ -167,8 +194,31 @@ def _ignored(case: Case, estimate: Estimate) -> list[Ignored]:
         Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))
         for index in history.late_changes
     ]
-    for name in ("hematocrit_percent", "total_bilirubin_umol_l", "cyp3a5_star1_carrier"):
-        if case.patient.covariate(name) is not None and name not in model.covariates_used:
-            why_not = say("no covariate of the model {model}", model=model.id)
-            found.append(Ignored(pointer=f"/patient/{case.patient.field_of(name)}", why=why_not))
+    found += _unused_covariates(history.timeline, model)
+    return found
+
+
+def _observed(timeline: Timeline) -> list[tuple[str, float]]:
+    """The events, counts and ends of events, by their pointers, with their times (h)."""
+    events = [(f"/adverse_events/{event.index}", event.time_h) for event in timeline.events]
+    counts = [(f"/platelets/{count.index}", count.time_h) for count in timeline.counts]
+    ends = [(f"/adverse_events/{event.index}", event.end_h) for event in timeline.events if event.end_h is not None]
+    return [*events, *counts, *ends]
+
+
+def _unused_covariates(timeline: Timeline, model: PopulationModel) -> list[Ignored]:
+    """Covariates that are no covariates of the model, field by field, and changes too far ahead to be foreseen."""
+    why_not = say("no covariate of the model {model}", model=model.id)
+    too_far = say("changes more than {days} days after the decision: not foreseen", days=f"{DAYS_FORESEEN:g}")
+    found = []
+    for change in timeline.changes:
+        used = [name for name in change.values if name in model.covariates_used]
+        if used and change.time_h > timeline.now_h + 24.0 * DAYS_FORESEEN:
+            found.append(Ignored(pointer=change.pointer, why=too_far))
+    for entry in (timeline.at_start, *timeline.changes):
+        found += [
+            Ignored(pointer=entry.pointer_to(name), why=why_not)
+            for name in (*MAY_BE_UNUSED, *(("weight_kg",) if entry.index is not None else ()))
+            if name in entry.values and name not in model.covariates_used
+        ]
     return found

@@ -67,11 +67,15 @@ def _hold(answer: Recommendation) -> list[str]:
 
 
 def _next_level(answer: Recommendation) -> list[str]:
-    if answer.next_level is None:
-        return []
     first, last = time_in_words(answer.next_level.from_), time_in_words(answer.next_level.to)
     when = first if first == last else f"{first} to {last}"
     return _hanging("Next level: ", f"{when} ({answer.next_level.reason}).")
+
+
+def _daily(option: AnswerOption) -> str:
+    """mg per day in at most six characters: sparse doses have many digits."""
+    exact = f"{option.daily_dose_mg:.4g}"
+    return exact if len(exact) <= 6 else f"{option.daily_dose_mg:.3g}"
 
 
 def _options(answer: Recommendation) -> list[str]:
@@ -88,7 +92,7 @@ def _options(answer: Recommendation) -> list[str]:
         name = _regimen(option)
         if len(name) >= NAME_COLUMNS:
             rows, name = [*rows, *_hanging("", name)], ""
-        rows.append(f"{name:<{NAME_COLUMNS}}{option.daily_dose_mg:>6.4g}  {trough:<17}{chances}".rstrip())
+        rows.append(f"{name:<{NAME_COLUMNS}}{_daily(option):>6}  {trough:<17}{chances}".rstrip())
         rows += [f"  {line}" for line in wrap(marks, COLUMNS - 2)] if marks else []
     rows += _hanging("Label: ", _label(answer))
     return rows
@@ -148,7 +152,7 @@ def _visits(answer: Recommendation) -> list[str]:
 
 
 def _marks(option: AnswerOption) -> str:
-    return "" if option.reason == "can be given" else option.reason
+    return option.reason if option.marks else ""
 
 
 def _label(answer: Recommendation) -> str:

@@ -6,9 +6,10 @@ coincide) is checked here too, so that a case that exists is a case that can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -16,9 +17,11 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from tdm.case.entries import (
     MOST_DOSES,
+    MOST_RUNS_TIMES_LEVELS,
     TABLETS,
     AdverseEvent,
     Comedication,
+    Confirmed,
     CovariateChange,
     Dose,
     Level,
@@ -27,22 +30,26 @@ from tdm.case.entries import (
     Product,
 )
 from tdm.case.regimen import Regimen
+from tdm.knowledge.assay import may_be_one_assay
 from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.protocol import Protocol, Window
-from tdm.notation.clock import KIND_IN_WORDS, Clock, Time, kind_of
+from tdm.notation.clock import KIND_IN_WORDS, SAME_MINUTE_H, Clock, Time, is_day, kind_of, midnight
 from tdm.notation.noun import Noun
 from tdm.notation.refusal import Problem, problem_error, refused_from
 from tdm.notation.sentence import say
-from tdm.pk.event_table import SAME_INSTANT_H
 
 # Design rules that bound the work of one answer and catch slips in dates.
 MOST_RUNS = 2000
 MOST_LEVELS = 200
-MOST_RUNS_TIMES_LEVELS = 6000
 MOST_REGIMENS = 20
 MOST_CHANGES = 200
 MOST_EVENTS = 100
+MOST_CONFIRMED = 100
 LONGEST_CASE_H = 20 * 8766.0
+# Two values (ng/mL) are one result within this part of them: the rounding of doubles ...
+SAME_VALUE = 1e-9
+# ... and, in two units, the rounding of a laboratory that reports three digits.
+SAME_VALUE_CONVERTED = 0.005
 
 
 def _named_or_whole(noun: type[BaseModel], optional: bool = False) -> BeforeValidator:
@@ -79,6 +86,7 @@ class Case(Noun):
     product: Product = TABLETS
     regimens: Annotated[tuple[Regimen, ...], Field(max_length=MOST_REGIMENS)] = ()
     now: Time | None = None
+    confirmed: Annotated[tuple[Confirmed, ...], Field(max_length=MOST_CONFIRMED)] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -153,8 +161,8 @@ def _no_moment(case: Case) -> list[Problem]:
     return [Problem(code="missing_field", pointer="/now", message=sentence)]
 
 
-def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
-    """Every time of a case with its pointer."""
+def _observed_times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer, but for those of drugs."""
     for name in ("covariates", "doses", "levels", "adverse_events", "platelets"):
         for index, row in enumerate(getattr(case, name)):
             yield f"/{name}/{index}/time", row.time
@@ -163,37 +171,71 @@ def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
     for index, event in enumerate(case.adverse_events):
         if event.end is not None:
             yield f"/adverse_events/{index}/end", event.end
-    for index, drug in enumerate(case.comedications):
-        yield f"/comedications/{index}/start", drug.start
-        if drug.stop is not None:
-            yield f"/comedications/{index}/stop", drug.stop
     if case.now is not None:
         yield "/now", case.now
 
 
+def _stated_times(case: Case) -> Iterator[tuple[str, float | datetime | date]]:
+    """Every time of a case with its pointer, as it was given."""
+    yield from _observed_times(case)
+    for index, drug in enumerate(case.comedications):
+        if drug.start is not None:
+            yield f"/comedications/{index}/start", drug.start
+        if drug.stop is not None:
+            yield f"/comedications/{index}/stop", drug.stop
+
+
+def drug_times(case: Case) -> list[tuple[float | datetime | None, float | datetime | None]]:
+    """Return from when to when (h or dates) each drug is taken; a date without an hour is the whole day."""
+    like = next((time for _, time in _stated_times(case) if isinstance(time, (float, datetime))), None)
+
+    def moment(time: float | datetime | date | None, days: int) -> float | datetime | None:
+        if time is None or isinstance(time, (float, datetime)):
+            return time
+        return midnight(time, like) + timedelta(days=days)
+
+    return [(moment(drug.start, 0), moment(drug.stop, 1)) for drug in case.comedications]
+
+
+def _times(case: Case) -> Iterator[tuple[str, float | datetime]]:
+    """Every time of a case with its pointer."""
+    yield from _observed_times(case)
+    for index, (start, stop) in enumerate(drug_times(case)):
+        if start is not None:
+            yield f"/comedications/{index}/start", start
+        if stop is not None:
+            yield f"/comedications/{index}/stop", stop
+
+
 def _mixed_times(case: Case) -> list[Problem]:
-    times = list(_times(case))
-    if not times:
+    """Times of two kinds cannot be compared; a date without an hour goes with dates that have one."""
+    asked = [(f"/confirmed/{index}/at", time) for index, one in enumerate(case.confirmed) for time in one.at]
+    times = [*_stated_times(case), *asked]
+    reference = next(((pointer, kind_of(time)) for pointer, time in times if not is_day(time)), None)
+    if reference is None:
         return []
-    first = kind_of(times[0][1])
-    problems = []
-    for pointer, time in times[1:]:
-        if kind_of(time) != first:
+    other, first = reference
+    for pointer, time in times:
+        kind = kind_of(time)
+        if kind != first and not (kind == "day" and first != "hours"):
             sentence = say(
                 "This is {kind}, but {other} is {other_kind}. One case keeps to one kind.",
-                kind=KIND_IN_WORDS[kind_of(time)],
-                other=times[0][0],
+                kind=KIND_IN_WORDS[kind],
+                other=other,
                 other_kind=KIND_IN_WORDS[first],
             )
-            problems.append(Problem(code="mixed_times", pointer=pointer, message=sentence))
-    return problems[:1]
+            return [Problem(code="mixed_times", pointer=pointer, message=sentence)]
+    return []
 
 
 def _too_long(case: Case) -> list[Problem]:
+    """A slip in a date makes a case of decades. A drug may be taken for as long as one likes: it is there before."""
     clock = case.clock
     problems = []
+    observed_h = [clock.hours(time) for _, time in _observed_times(case)]
+    first_h = min(observed_h, default=0.0)
     for pointer, time in _times(case):
-        if clock.hours(time) > LONGEST_CASE_H:
+        if clock.hours(time) > first_h + LONGEST_CASE_H:
             years = f"{LONGEST_CASE_H / 8766:g}"
             accepted = say("at most {years} years from first to last", years=years)
             sentence = say("This time is more than {years} years after the earliest time of the case.", years=years)
@@ -219,7 +261,7 @@ def _same_instants(case: Case) -> list[Problem]:
     owner = np.repeat(np.arange(len(times)), [len(t) for t in times])
     flat = np.concatenate(times)
     order = np.argsort(flat, kind="stable")
-    close = np.flatnonzero(np.diff(flat[order]) <= SAME_INSTANT_H)
+    close = np.flatnonzero(np.diff(flat[order]) <= SAME_MINUTE_H)
     if not len(close):
         return []
     later = int(max(owner[order][close[0]], owner[order][close[0] + 1]))
@@ -233,24 +275,36 @@ def _same_instants(case: Case) -> list[Problem]:
 
 
 def _said_twice(case: Case) -> list[Problem]:
-    """One level entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
-    clock, problems = case.clock, []
-    levels = [(clock.hours(one.time), one.field, one.value_ng_ml, one.assay) for one in case.levels]
-    for index, level in enumerate(levels):
-        if level in levels[:index]:
+    """A result entered twice would count twice; two values of a covariate at one instant leave it open which holds."""
+    problems = []
+    for index, level in enumerate(case.levels):
+        if any(_one_result(case.clock, level, other) for other in case.levels[:index]):
             sentence = say("This level is entered twice.")
             problems.append(Problem(code="given_twice", pointer=f"/levels/{index}", message=sentence))
-    counts = [clock.hours(one.time) for one in case.platelets]
-    for index, time in enumerate(counts):
-        if time in counts[:index]:
-            sentence = say("Two platelet counts stand at one instant.")
-            problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
-    changes = [clock.hours(one.time) for one in case.covariates]
-    for index, time in enumerate(changes):
-        if time in changes[:index]:
-            sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
-            problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
+    for index in _repeated(case.clock, [count.time for count in case.platelets]):
+        sentence = say("Two platelet counts stand at one instant.")
+        problems.append(Problem(code="given_twice", pointer=f"/platelets/{index}/time", message=sentence))
+    for index in _repeated(case.clock, [change.time for change in case.covariates]):
+        sentence = say("Two changes of covariates stand at one instant; enter one with all values.")
+        problems.append(Problem(code="given_twice", pointer=f"/covariates/{index}/time", message=sentence))
     return problems
+
+
+def _one_result(clock: Clock, one: Level, other: Level) -> bool:
+    """Whether two levels are one result: of one minute, value (in any unit) and, as far as given, assay."""
+    if abs(clock.hours(one.time) - clock.hours(other.time)) > SAME_MINUTE_H or one.censored != other.censored:
+        return False
+    rounding = SAME_VALUE if one.field == other.field else SAME_VALUE_CONVERTED
+    same = math.isclose(one.value_ng_ml, other.value_ng_ml, rel_tol=rounding)
+    return same and may_be_one_assay(one.assay, other.assay)
+
+
+def _repeated(clock: Clock, times: Sequence[float | datetime]) -> list[int]:
+    """The places of times that stand in the same minute as one before them."""
+    hours = [clock.hours(time) for time in times]
+    return [
+        index for index, time in enumerate(hours) if any(abs(time - other) <= SAME_MINUTE_H for other in hours[:index])
+    ]
 
 
 def _too_irregular(case: Case) -> list[Problem]:
@@ -270,8 +324,8 @@ def _reversed_times(case: Case) -> list[Problem]:
             pointer=f"/comedications/{index}/stop",
             message=say("The stop is not after the start."),
         )
-        for index, drug in enumerate(case.comedications)
-        if drug.stop is not None and clock.hours(drug.stop) <= clock.hours(drug.start)
+        for index, (start, stop) in enumerate(drug_times(case))
+        if start is not None and stop is not None and clock.hours(stop) <= clock.hours(start)
     ]
     ends = [
         Problem(
@@ -292,10 +346,10 @@ def _missed_no_dose(case: Case) -> list[Problem]:
         missed = [clock.hours(time) for time in dose.missed]
         for place, time in enumerate(missed):
             pointer = f"/doses/{index}/missed/{place}"
-            if np.abs(times - time).min() > SAME_INSTANT_H:
+            if np.abs(times - time).min() > SAME_MINUTE_H:
                 sentence = say("No dose of this run was due at this time.")
                 problems.append(Problem(code="no_such_dose", pointer=pointer, message=sentence))
-            elif time in missed[:place]:
+            elif any(abs(time - other) <= SAME_MINUTE_H for other in missed[:place]):
                 sentence = say("This missed dose is entered twice.")
                 problems.append(Problem(code="given_twice", pointer=pointer, message=sentence))
         if len(missed) >= dose.times:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tdm.knowledge.assay import NG_ML_PER_NMOL_L, NG_ML_PER_UG_L
-from tdm.notation.clock import Time
+from tdm.notation.clock import Time, TimeOrDay, Times
 from tdm.notation.noun import Noun
 from tdm.notation.quantities import (
     UMOL_L_PER_MG_DL_OF_BILIRUBIN,
@@ -31,10 +31,10 @@ from tdm.notation.quantities import (
 from tdm.notation.refusal import Problem, problem_error
 from tdm.notation.sentence import Said, say
 
+# Design rules that bound the work of one answer.
 MOST_DOSES = 20000
-
-
 MOST_MISSED = 100
+MOST_RUNS_TIMES_LEVELS = 6000
 
 
 class _Covariates(Noun):
@@ -111,7 +111,7 @@ class Dose(Noun):
             sentence = say("A run of doses needs both every_h (hours) and count; a single dose has neither.")
             raise problem_error([Problem(code="missing_field", pointer=f"/{missing}", message=sentence)])
         if self.count is not None and not 1 <= self.count <= MOST_DOSES:
-            accepted = say("{low} to {high} {unit}", low="1", high=str(MOST_DOSES), unit="doses")
+            accepted = say("{low} to {high} {unit}", low="1", high=str(MOST_DOSES), unit=say("doses"))
             sentence = say("The count of a run is outside {accepted}.", accepted=accepted)
             raise problem_error([Problem(code="out_of_range", pointer="/count", message=sentence, accepted=accepted)])
         return self
@@ -175,11 +175,15 @@ class Level(Noun):
 
 
 class Comedication(Noun):
-    """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours)."""
+    """A drug taken at the same time, from `start`, until `stop` if it was stopped (dates or hours).
+
+    Without `start` it is taken since before the first dose. A date without an hour is the whole day: a start is its
+    beginning (00:00), a stop its end (24:00).
+    """
 
     name: Annotated[str, Field(max_length=80), AfterValidator(_named)]
-    start: Time
-    stop: Time | None = None
+    start: TimeOrDay | None = None
+    stop: TimeOrDay | None = None
 
 
 Term = Literal[
@@ -212,6 +216,35 @@ class PlateletsCount(Noun):
     time: Time
     count_10e9_l: PlateletCount
     bleeding: YesNo
+
+
+# The findings that are questions, which the user of the tool may answer.
+Question = Literal[
+    "level_just_after_dose",
+    "runs_overlap",
+    "bilirubin_unit",
+    "dosing_interrupted",
+    "check_adherence",
+    "outlier",
+    "unusual_patient",
+    "levels_contradict",
+    "not_a_trough",
+    "level_before_first_dose",
+    "patient_outside_protocol",
+]
+# The answer that a level was really drawn after the dose that is charted shortly before it.
+AFTER = "after"
+
+
+class Confirmed(Noun):
+    """What the user answered to a question of the tool: to which finding, about which times (h or dates), and what.
+
+    Without `at` it answers every finding of the code.
+    """
+
+    code: Question
+    at: Times = ()
+    answer: Annotated[str, Field(max_length=200), AfterValidator(_named)] | None = None
 
 
 class Product(Noun):

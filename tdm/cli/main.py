@@ -52,9 +52,7 @@ def _reasons(refused: Refused) -> str:
     )
     lines = [f"{what}; there is no answer."]
     for problem in refused.problems:
-        accepted = (
-            f" Accepted: {problem.accepted}." if problem.accepted and problem.accepted not in problem.message else ""
-        )
+        accepted = f" Accepted: {problem.accepted}." if problem.accepted and not problem.says_accepted else ""
         lines.append(f"  {problem.pointer or '(the whole input)'}: {problem.message}{accepted} [{problem.code}]")
     return "\n".join(lines)
 

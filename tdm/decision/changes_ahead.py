@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tdm.case.case import Case
 from tdm.knowledge.model import PopulationModel
 from tdm.notation.quantities import NUMERIC_COVARIATES
 from tdm.notation.sentence import Said, listed, say
-from tdm.patient.covariates import CovariatePiece, covariate_at
+from tdm.patient.covariates import CovariatePiece
 from tdm.patient.drug_effects import Interaction
 from tdm.patient.estimate import Estimate, Individual, individual_in
 from tdm.patient.history import History
@@ -32,20 +31,20 @@ class Condition:
     started: bool = False
 
 
-def conditions(case: Case, estimate: Estimate) -> tuple[Condition, ...]:
+def conditions(estimate: Estimate) -> tuple[Condition, ...]:
     """Return what will be otherwise (L/h, L, 1/h), in order of time; a recovered haematocrit comes last."""
     history = estimate.history
     timed = [
         Condition(what, time, individual_in(estimate, history.piece_at(time), estimate.draws.eta), started)
-        for time, what, started in _foreseen(case, history)
+        for time, what, started in _foreseen(history)
     ]
-    return (*timed, *_recovered(case, estimate))
+    return (*timed, *_recovered(estimate))
 
 
-def _foreseen(case: Case, history: History) -> list[tuple[float, Said, bool]]:
+def _foreseen(history: History) -> list[tuple[float, Said, bool]]:
     """When something changes after what is decided for (h), what it is, and whether a drug starts; in order of time."""
     last = max((piece.start_h for piece in history.pieces_ahead), default=history.now_h)
-    found = [*_of_drugs(history), *_of_covariates(case, history)]
+    found = [*_of_drugs(history), *_of_covariates(history)]
     return sorted((one for one in found if history.decided_h < one[0] <= last), key=lambda one: one[0])
 
 
@@ -67,16 +66,16 @@ def _taking_effect(one: Interaction, time_h: float, what: Said) -> tuple[float, 
     return time_h + one.settling_h, say("{change}, and its induction settles", change=what)
 
 
-def _of_covariates(case: Case, history: History) -> list[tuple[float, Said, bool]]:
+def _of_covariates(history: History) -> list[tuple[float, Said, bool]]:
     found: list[tuple[float, Said, bool]] = []
-    for change in case.covariates:
+    for change in history.timeline.changes:
         parts = [
-            _becomes(name, value)
+            _becomes(name, change.values[name])
             for name in history.covariates_now
-            if name in NUMERIC_COVARIATES and (value := change.covariate(name)) is not None
+            if name in NUMERIC_COVARIATES and name in change.values
         ]
         if parts:
-            found.append((history.clock.hours(change.time), listed(parts, ", "), False))
+            found.append((change.time_h, listed(parts, ", "), False))
     return found
 
 
@@ -85,9 +84,9 @@ def _becomes(name: str, value: float) -> Said:
     return say("{quantity} becomes {value} {unit}", quantity=quantity.noun, value=f"{value:g}", unit=quantity.unit)
 
 
-def low_hematocrit(case: Case, history: History) -> float | None:
+def low_hematocrit(history: History) -> float | None:
     """Return the haematocrit (%) at `now` if it is low, whether or not the model uses it."""
-    value = covariate_at(case, history.clock, "hematocrit_percent", history.now_h)
+    value = history.timeline.covariate_at("hematocrit_percent", history.now_h)
     return value if value is not None and value < LOW_HEMATOCRIT_PERCENT else None
 
 
@@ -97,10 +96,10 @@ def normal_hematocrit(model: PopulationModel) -> float | None:
     return next((float(effect.reference) for effect in effects if hasattr(effect, "reference")), None)
 
 
-def _recovered(case: Case, estimate: Estimate) -> list[Condition]:
+def _recovered(estimate: Estimate) -> list[Condition]:
     """The patient with a haematocrit that has recovered to that of the model's typical patient."""
     history, normal = estimate.history, normal_hematocrit(estimate.model)
-    low = low_hematocrit(case, history)
+    low = low_hematocrit(history)
     if low is None or normal is None:
         return []
     piece = history.piece_at(history.decided_h)

@@ -17,8 +17,9 @@ from tdm.decision.situation import Situation
 from tdm.pk.event_table import SAME_INSTANT_H
 from tdm.pk.one_compartment import Amounts, carried, steady_state
 
-# Near is within 10 % of the patient's own steady state, sure is 95 % of the posterior.
+# Near its new steady state: within this part of it ...
 NEAR = 0.10
+# ... for this part of the posterior.
 SURE = 0.95
 # A level that has to be repeated is repeated after this many days.
 SOON_DAYS = (3.0, 5.0)
@@ -29,7 +30,9 @@ LARGE_CHANGE = 0.5
 AFTER_LARGE_CHANGE_DAYS = (7.0, 8.0)
 # After a drug starts or stops the level is measured after these days, then every week for as long.
 AFTER_CHANGE_DAYS = (3.0, 5.0)
+# ... namely every so many days ...
 WEEKLY_DAYS = 7.0
+# ... for so many days after the change.
 FOLLOWED_DAYS = 28.0
 
 Why = Literal[

@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tdm.case.case import Case
-from tdm.case.entries import AdverseEvent, PlateletsCount
-from tdm.notation.clock import Clock
-from tdm.pk.event_table import SAME_INSTANT_H
+from tdm.patient.timeline import Count, Event, Timeline
 
 Effect = Literal["hold", "no_increase"]
 DESIGN_RULE = "design rule of this project"
@@ -19,8 +16,8 @@ DESIGN_RULE = "design rule of this project"
 class Signs:
     """What the rules look at: events that are not over, counts in order (10^9/L), and whether a level is above 15."""
 
-    events: tuple[AdverseEvent, ...]
-    platelets: tuple[PlateletsCount, ...]
+    events: tuple[Event, ...]
+    platelets: tuple[Count, ...]
     above_alert: bool
 
     @property
@@ -65,20 +62,14 @@ RULES = (
 )
 
 
-def signs_of(case: Case, clock: Clock, now_h: float, highest_ng_ml: float, alert_ng_ml: float) -> Signs:
-    """Return what the rules look at by `now_h` (h), given the highest level (ng/mL) and the alert limit (ng/mL)."""
+def signs_of(timeline: Timeline, highest_ng_ml: float, alert_ng_ml: float) -> Signs:
+    """Return what the rules look at by `now`, given the highest level (ng/mL) and the alert limit (ng/mL)."""
     events = tuple(
         event
-        for event in case.adverse_events
-        if clock.hours(event.time) <= now_h + SAME_INSTANT_H and (event.end is None or clock.hours(event.end) > now_h)
+        for event in timeline.events
+        if not timeline.is_ahead(event.time_h) and (event.end_h is None or event.end_h > timeline.now_h)
     )
-    return Signs(events, counts_by(case, clock, now_h), highest_ng_ml > alert_ng_ml)
-
-
-def counts_by(case: Case, clock: Clock, now_h: float) -> tuple[PlateletsCount, ...]:
-    """Return the platelet counts (10^9/L) up to `now_h` (h), in order of time."""
-    known = [one for one in case.platelets if clock.hours(one.time) <= now_h + SAME_INSTANT_H]
-    return tuple(sorted(known, key=lambda one: clock.hours(one.time)))
+    return Signs(events, timeline.counts_by_now(), highest_ng_ml > alert_ng_ml)
 
 
 def rules_for(signs: Signs) -> tuple[Rule, ...]:

@@ -16,12 +16,14 @@ import numpy as np
 from tdm.inference.lattice import added_half, lattice, shifted, shifts
 from tdm.pk.superposition import Floats
 
-# Design rules of the sampler.
+# Randomised replicates of the quasi-random draws, which estimate their error.
 REPLICATES = 4
+# The draws of the pilot, of the first round, of each part of a mixture, and the most of all.
 PILOT_DRAWS = 512
 PILOT_ROUNDS = 2
 FIRST_DRAWS = 2048
 FEWEST_OF_A_PART = 512
+# The most draws of one answer.
 MOST_DRAWS = 131072
 SEED = 20240501
 # The standard error that is accepted for the distribution function at the quantiles that are watched.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,14 +42,26 @@ REGROUP_BELOW = 0.6
 FIRST_DAMPING = 1e-3
 # Two optima are distinct when they differ by more than this many prior standard deviations.
 DISTINCT_SD = 0.05
-# Data are in conflict, so that a second optimum is possible, where a weighted residual or the distance of the estimate
-# from the population (in SD) is beyond these. Chosen on random harsh designs, see the tests.
+# Data are in conflict, so that a second optimum is possible, where a weighted residual is beyond this (chosen on random
+# harsh designs, see the tests) ...
 CONFLICT_RESIDUAL = 1.9
+# ... or the estimate this many SD from the population.
 CONFLICT_DISTANCE_SD = 2.5
 # Where they are, the objective is screened on this many points within this many prior SD, for valleys to start from.
 SCREENING_POINTS = 64
 SCREENING_SD = 4.5
 STARTS = 6
+# Levels tell tightly where a direction of the random effects keeps less than this part of its prior SD. The valleys are
+# narrow then: one patient's are screened on more points, within these distances, and entered from more starts. Chosen
+# on random tight designs, see the tests.
+TIGHT_SD = 0.15
+CLOSE_SCREENING_POINTS = 512
+CLOSE_SCREENING_SD = (4.5, 9.0)
+CLOSE_STARTS = 16
+# Optima that are worse by more than this hold none of the posterior (e^-14 of the best one's density), and this many of
+# the others are enough.
+WORSE_BEYOND = 28.0
+MOST_OPTIMA = 6
 # Patients are fitted in groups of this size, whose arrays stay in the processor's cache.
 GROUP = 5120
 
@@ -101,6 +114,44 @@ def improved(cohort: Cohort, modes: Modes, start: Floats) -> Modes:
         return modes
     covariance = np.asarray(np.linalg.inv(other.information), dtype=float)
     return Modes(other.eta, other.value, covariance, other.hessian, modes.eta, modes.objective)
+
+
+def all_optima(cohort: Cohort, modes: Modes) -> tuple[Modes, Floats, Floats]:
+    """Return the modes of one patient with all optima (m, d) and their covariances (m, d, d), the best first; no units.
+
+    Where the levels tell tightly they are looked for more closely, and the modes are those that are found so.
+    """
+    if not _is_tight(cohort, modes):
+        if not np.isfinite(modes.second_objective[0]):
+            return modes, modes.eta, modes.covariance
+        both = np.concatenate([modes.covariance, modes.covariance])
+        return modes, np.concatenate([modes.eta, modes.second_eta]), both
+    starts = [modes.eta, modes.second_eta[np.isfinite(modes.second_objective)]]
+    for reach in CLOSE_SCREENING_SD:
+        starts.append(_valleys(cohort, CLOSE_SCREENING_POINTS, reach, CLOSE_STARTS)[:, 0])
+    start = np.concatenate(starts)
+    found = _descend(cohort.tiled(len(start)), start)
+    chosen: list[int] = []
+    for place in np.argsort(found.value):
+        step = found.eta[chosen] - found.eta[place]
+        near = np.sqrt(prior_objective(cohort.variability, step)) <= DISTINCT_SD
+        if np.isfinite(found.value[place]) and not np.any(near):
+            chosen.append(int(place))
+    chosen = [place for place in chosen[:MOST_OPTIMA] if found.value[place] <= found.value[chosen[0]] + WORSE_BEYOND]
+    best = _part(found, chosen)
+    best.hessian = _hessian(cohort.tiled(len(chosen)), best)
+    covariance = np.asarray(np.linalg.inv(best.information), dtype=float)
+    two = len(chosen) > 1
+    second_eta = best.eta[1:2] if two else np.full_like(modes.eta, np.nan)
+    second_objective = best.value[1:2] if two else np.full_like(modes.objective, np.inf)
+    better = Modes(best.eta[:1], best.value[:1], covariance[:1], best.hessian[:1], second_eta, second_objective)
+    return better, best.eta, covariance
+
+
+def _is_tight(cohort: Cohort, modes: Modes) -> bool:
+    """Whether the levels of one patient leave little of some direction of the random effects."""
+    root = np.linalg.inv(cohort.variability.cholesky)
+    return bool(np.linalg.eigvalsh(root @ modes.covariance[0] @ root.T)[0] < TIGHT_SD**2)
 
 
 @dataclass
@@ -270,7 +321,7 @@ def _in_conflict(cohort: Cohort, eta: Floats) -> NDArray[np.bool_]:
 
 def _several_starts(cohort: Cohort, first: _Search) -> tuple[_Search, Floats, Floats]:
     """Descend from other valleys of the objective; return the best search and the second-best optimum."""
-    starts = _valleys(cohort)
+    starts = _valleys(cohort, SCREENING_POINTS, SCREENING_SD, STARTS)
     apart = _behind_a_ridge(cohort, starts, first)
     if not np.any(apart):
         return first, np.full_like(first.eta, np.nan), np.full_like(first.value, np.inf)
@@ -295,17 +346,22 @@ def _stacked(first: Floats, tried: Floats, apart: NDArray[np.bool_]) -> Floats:
     return found
 
 
-def _valleys(cohort: Cohort) -> Floats:
+def _valleys(cohort: Cohort, count: int, reach_sd: float, most: int) -> Floats:
     """The best few points of a screening lattice that are below all their neighbours, shape (starts, patients, d)."""
-    size = len(cohort.variability.of)
-    white = (2.0 * lattice(SCREENING_POINTS, size) - 1.0) * SCREENING_SD
-    distance = np.linalg.norm(white[:, None] - white[None], axis=-1)
-    neighbours = np.argsort(distance, axis=1)[:, 1 : 2 * size + 3]
-    points = white @ cohort.variability.cholesky.T
+    unit, neighbours = _screen(count, len(cohort.variability.of))
+    points = (unit * reach_sd) @ cohort.variability.cholesky.T
     value = _values(cohort, np.repeat(points[:, None], cohort.course.patients, axis=1))
     valley = value <= value[neighbours].min(axis=1)
-    ranked = np.argsort(np.where(valley, value, np.inf), axis=0)[:STARTS]
+    ranked = np.argsort(np.where(valley, value, np.inf), axis=0)[:most]
     return np.asarray(points[ranked])
+
+
+@cache
+def _screen(count: int, size: int) -> tuple[Floats, NDArray[np.intp]]:
+    """The points of a screening lattice within the cube of side 2 about zero, and the neighbours of each."""
+    unit = 2.0 * lattice(count, size) - 1.0
+    distance = np.linalg.norm(unit[:, None] - unit[None], axis=-1)
+    return unit, np.argsort(distance, axis=1)[:, 1 : 2 * size + 3]
 
 
 def _behind_a_ridge(cohort: Cohort, starts: Floats, first: _Search) -> NDArray[np.bool_]:

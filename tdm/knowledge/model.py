@@ -17,7 +17,7 @@ from tdm.notation.citation import Citation, Sourced
 from tdm.notation.noun import Noun
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, YES_NO_COVARIATES, Number, Whole, YesNo
 from tdm.notation.refusal import Problem, problem_error
-from tdm.notation.sentence import Said, listed, say
+from tdm.notation.sentence import Said, entered, listed, say
 
 Parameter = Literal["cl", "v", "ka"]
 PARAMETERS: tuple[Parameter, ...] = ("cl", "v", "ka")
@@ -220,7 +220,8 @@ class Limit(Noun, Sourced):
     def _ordered(self) -> Self:
         for kind, low, high in (("soft", self.soft_low, self.soft_high), ("hard", self.hard_low, self.hard_high)):
             if low is not None and high is not None and low >= high:
-                sentence = say("The {kind} limits are reversed.", kind=kind)
+                word = say("hard") if kind == "hard" else say("soft")
+                sentence = say("The {kind} limits are reversed.", kind=word)
                 raise problem_error([_problem("limits_reversed", f"/{kind}_low", sentence)])
         if all(end is None for end in (self.soft_low, self.soft_high, self.hard_low, self.hard_high)):
             raise problem_error([_problem("missing_field", "/soft_low", say("A limit needs at least one end."))])
@@ -369,7 +370,7 @@ def _covariate_problems(effects: tuple[CovariateEffect, ...]) -> list[Problem]:
         yes_no = (*YES_NO_COVARIATES, *COMEDICATION_COVARIATES)
         known = yes_no if effect.effect == "factor" else tuple(NUMERIC_COVARIATES)
         if effect.covariate not in known:
-            kind = "yes/no covariate" if effect.effect == "factor" else "covariate"
+            kind = say("yes/no covariate") if effect.effect == "factor" else say("covariate")
             accepted = listed(known, ", ")
             sentence = say("This {kind} is unknown; known are {accepted}.", kind=kind, accepted=accepted)
             problems.append(_problem("unknown_covariate", f"/covariates/{index}/covariate", sentence, accepted))
@@ -423,7 +424,7 @@ def _consequence_problems(model: PopulationModel) -> list[Problem]:
     accepted = say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit="h")
     sentence = say(
         "The typical half-life would be {half_life}; plausible are {accepted}. Check the units.",
-        half_life=f"{typical:.3g} h",
+        half_life=entered(f"{typical:.3g} h"),
         accepted=accepted,
     )
     return [_problem("half_life_implausible", "/parameters", sentence, accepted)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from tdm.knowledge.model import PopulationModel
 from tdm.knowledge.model_choice import Defaults
 from tdm.knowledge.protocol import Protocol
 from tdm.notation.refusal import refuse, refused_from
-from tdm.notation.sentence import listed, say
+from tdm.notation.sentence import entered, listed, say
 from tdm.notation.strict_text import parse_toml
 
 Noun = TypeVar("Noun", bound=BaseModel)
@@ -64,6 +65,12 @@ def load_defaults() -> Defaults:
     return _noun(Defaults, _table(_FOLDER / "defaults.toml"))
 
 
+def mark_of(model: PopulationModel) -> Callable[[str], str]:
+    """Return what marks the texts of a model (no unit): `entered` for one that came with the case."""
+    ships = model.id in model_ids() and load_model(model.id) == model
+    return str if ships else entered
+
+
 def model_from_toml(source: bytes | str) -> PopulationModel:
     """Return a model of one's own (L/h, L, 1/h, ng/mL) from TOML text; raise `Refused` with the reasons."""
     return _noun(PopulationModel, parse_toml(source))
@@ -83,7 +90,8 @@ def _load(kind: str, seed_id: str, noun: type[Noun]) -> Noun:
     if seed_id not in known:
         accepted = listed(known, ", ")
         one = kind.removesuffix("s")
-        sentence = say("This {kind} is unknown; known are {accepted}.", kind=one, accepted=accepted)
+        word = say("model") if kind == "models" else say("protocol")
+        sentence = say("This {kind} is unknown; known are {accepted}.", kind=word, accepted=accepted)
         raise refuse(f"unknown_{one}", f"/{one}", sentence, accepted)
     return _noun(noun, _table(_FOLDER / kind / f"{seed_id}.toml"))
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from tdm.notation.clock import Clock, Time
+from datetime import datetime
+
+from tdm.notation.clock import Clock, TimeOrDay
 from tdm.notation.sentence import Said, say
 
 
 def percent(probability: float) -> str:
-    """Return a probability (no unit) as text in percent, with one digit where it is near 0 or 100 %."""
-    value = 100.0 * probability
-    if 0.0 < value < 0.05:
-        return "<0.1 %"
-    if 99.95 < value < 100.0:
-        return ">99.9 %"
-    return f"{value:.1f} %" if value < 2.0 or 98.0 < value < 100.0 else f"{value:.0f} %"
+    """Return a chance (no unit) as text in whole percents; none is said to be certain or impossible."""
+    if probability <= 0.005:
+        return "<1 %"
+    return ">99 %" if probability >= 0.995 else f"{100.0 * probability:.0f} %"
+
+
+def share(part: float) -> str:
+    """Return a part of something that is no chance (no unit) as text in percent, with one digit where it is small."""
+    value = 100.0 * part
+    return f"{value:.1f} %" if value < 2.0 else f"{value:.0f} %"
+
+
+def three_digits_or_more(value: float) -> str:
+    """Return a number of any unit with three significant digits, or as many as tell it from a whole number nearby."""
+    texts = (f"{value:.{digits}g}" for digits in range(3, 16))
+    return next((text for text in texts if float(text) == value or not float(text).is_integer()), f"{value:.0f}")
 
 
 def three_digits(value: float) -> str:
@@ -21,9 +32,11 @@ def three_digits(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
 
 
-def time_in_words(time: Time) -> str:
-    """Return a time of a case: a date and time to the minute, or hours with their unit."""
-    return f"{time:.6g} h" if isinstance(time, (int, float)) else time.isoformat(sep=" ", timespec="minutes")
+def time_in_words(time: TimeOrDay) -> str:
+    """Return a time of a case: a date and time to the minute, a date alone, or hours with their unit."""
+    if isinstance(time, (int, float)):
+        return f"{time:.6g} h"
+    return time.isoformat(sep=" ", timespec="minutes") if isinstance(time, datetime) else time.isoformat()
 
 
 def when(clock: Clock, hours: float) -> str:

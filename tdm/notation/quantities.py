@@ -6,13 +6,14 @@ belong to the models and the protocols, with their sources.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, Strict
 
 from tdm.notation.refusal import Problem, problem_error
-from tdm.notation.sentence import Said, say, sentences
+from tdm.notation.sentence import Said, entered, say, sentences
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Quantity:
         message = say(
             "{quantity} of {value} {unit} is outside {accepted}.",
             quantity=self.words,
-            value=f"{value:g}",
+            value=entered(f"{value:g}"),
             unit=self.unit,
             accepted=self.accepted,
         )
@@ -55,13 +56,13 @@ class Quantity:
         raise problem_error([Problem(code="out_of_range", pointer="", message=message, accepted=self.accepted)])
 
 
-def range_in_words(low: float | None, high: float | None, unit: str) -> Said:
-    """Return a range with one end or two as text, in `unit`."""
+def range_in_words(low: float | None, high: float | None, unit: str, mark: Callable[[str], str] = str) -> Said:
+    """Return a range with one end or two as text, in `unit`; `mark` is `entered` for a range that the user gave."""
     if low is None:
-        return say("up to {high} {unit}", high=f"{high:g}", unit=unit)
+        return say("up to {high} {unit}", high=mark(f"{high:g}"), unit=unit)
     if high is None:
-        return say("from {low} {unit}", low=f"{low:g}", unit=unit)
-    return say("{low} to {high} {unit}", low=f"{low:g}", high=f"{high:g}", unit=unit)
+        return say("from {low} {unit}", low=mark(f"{low:g}"), unit=unit)
+    return say("{low} to {high} {unit}", low=mark(f"{low:g}"), high=mark(f"{high:g}"), unit=unit)
 
 
 # A number is never read from a text or from true/false.
@@ -70,7 +71,7 @@ Whole = Annotated[int, Strict()]
 YesNo = Annotated[bool, Strict()]
 
 WEIGHT = Quantity("A weight", "kg", 0.5, 300.0, beyond="Was it entered in grams or in another unit?")
-AGE = Quantity("An age", "years", 0.0, 120.0, beyond="Was it entered in months or days?")
+AGE = Quantity("An age", say("years"), 0.0, 120.0, beyond="Was it entered in months or days?")
 HEIGHT = Quantity("A height", "cm", 20.0, 250.0, below="Was it entered in metres?")
 HEMATOCRIT = Quantity(
     "A haematocrit",

@@ -6,13 +6,13 @@ A doubtful but computable one is answered with a finding instead (`tdm.review.fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError
 
-from tdm.notation.sentence import Said, say
+from tdm.notation.sentence import Said, entered, say
 
 
 class Problem(BaseModel):
@@ -28,6 +28,18 @@ class Problem(BaseModel):
     pointer: str
     message: Said
     accepted: Said | None = None
+
+    @property
+    def says_accepted(self) -> bool:
+        """Return whether the sentence itself states the accepted range (no unit)."""
+        return any(value == self.accepted for value in _values_in(self.message))
+
+
+def _values_in(text: str) -> Iterator[str]:
+    """What stands in the gaps of a sentence and of the sentences within it."""
+    for value in text.values.values() if isinstance(text, Said) else ():
+        yield value
+        yield from _values_in(value)
 
 
 class Refused(Exception):
@@ -123,7 +135,9 @@ def _problems_of(detail: ErrorDetails, at: str) -> list[Problem]:
     if kind == "union_tag_not_found":
         sentence = say(_SENTENCES["missing"][1])
         return [Problem(code="missing_field", pointer=f"{pointer}/{_discriminator(context)}", message=sentence)]
-    return [Problem(code=kind, pointer=pointer, message=Said(detail["msg"]))]
+    # the validator's own words may hold what was given
+    sentence = say("This cannot be used: {reason}.", reason=entered(detail["msg"]))
+    return [Problem(code=kind, pointer=pointer, message=sentence)]
 
 
 def _unknown_value(pointer: str, known: str) -> Problem:

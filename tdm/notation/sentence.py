@@ -1,7 +1,8 @@
 """Sentences that know how they were made, so that a page can say them in another language.
 
-A `Said` is a text like any other. It remembers its English template and the values that filled its gaps; a translation
-is a table from templates to templates. Numbers, units, dates and ids are values and stay as they are.
+A `Said` is a text like any other. It remembers its English template, which is the id of the message, and the values
+that filled its gaps; a catalogue has the templates of another language by these ids. Numbers, units, dates and ids are
+values and stay as they are. A value that the user entered is marked: it is no message, and a log must not have it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ class Said(str):
         return {"type": "string"}
 
 
+class Entered(str):
+    """A value as the user entered it (a number, a name, a text; a unit where the user gave one)."""
+
+    __slots__ = ()
+
+
 class Listed(Said):
     """Several texts in a row, with the separator between them in `template`."""
 
@@ -54,6 +61,11 @@ class Listed(Said):
 def say(template: str, /, **values: str) -> Said:
     """Return a template with its gaps filled (values come formatted, with their units)."""
     return Said(template.format(**values), template, values)
+
+
+def entered(value: str) -> Entered:
+    """Return a value of the input, already formatted (with its unit if it has one), marked as entered."""
+    return Entered(value)
 
 
 def listed(parts: Iterable[str], separator: str = "; ") -> Listed:

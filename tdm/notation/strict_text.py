@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from tdm.notation.refusal import Refused, refuse
-from tdm.notation.sentence import Said, say
+from tdm.notation.sentence import Said, entered, say
 
 # Design rules: no case of a patient comes near these.
 MOST_BYTES = 1_048_576
@@ -55,7 +55,7 @@ def parse_toml(source: bytes | str) -> dict[str, Any]:
     try:
         return tomllib.loads(_decoded(source))
     except tomllib.TOMLDecodeError as error:
-        raise refuse("not_toml", "", say("This is not TOML: {reason}.", reason=str(error))) from None
+        raise refuse("not_toml", "", say("This is not TOML: {reason}.", reason=entered(str(error)))) from None
     except RecursionError:
         raise _nested_too_deep() from None
 
@@ -71,7 +71,10 @@ def _decoded(source: bytes | str) -> str:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refuse(
-            "not_utf8", "", say("The input is not UTF-8 (byte {place}).", place=str(error.start)), Said("UTF-8")
+            "not_utf8",
+            "",
+            say("The input is not {accepted} (byte {place}).", accepted="UTF-8", place=str(error.start)),
+            Said("UTF-8"),
         ) from None
 
 
@@ -107,14 +110,14 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                name = key if key.isidentifier() and len(key) <= 40 else "a key"
-                raise refuse("duplicate_key", "", say("{name} is given twice in one object.", name=repr(name)))
+                name = entered(repr(key)) if key.isidentifier() and len(key) <= 40 else say("A key")
+                raise refuse("duplicate_key", "", say("{name} is given twice in one object.", name=name))
             seen.add(key)
     return table
 
 
 def _no_constant(name: str) -> NoReturn:
-    sentence = say("{name} is not a number that can be used; every number must be finite.", name=name)
+    sentence = say("{name} is not a number that can be used; every number must be finite.", name=entered(name))
     raise refuse("not_finite", "", sentence)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from tdm.case.case import Case
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import liver_change
 from tdm.knowledge.model import (
@@ -20,11 +20,11 @@ from tdm.knowledge.model import (
     PopulationModel,
     half_life_h,
 )
-from tdm.notation.clock import Clock
+from tdm.knowledge.seeds import mark_of
 from tdm.notation.quantities import COMEDICATION_COVARIATES, NUMERIC_COVARIATES, range_in_words
 from tdm.notation.refusal import Problem, Refused, refuse
-from tdm.notation.sentence import Said, say, sentences
-from tdm.pk.event_table import SAME_INSTANT_H
+from tdm.notation.sentence import Said, entered, say, sentences
+from tdm.patient.timeline import Spell, Timeline
 
 # Design rules: changes that are planned this far after the decision are foreseen ...
 DAYS_FORESEEN = 92.0
@@ -54,14 +54,16 @@ class Unstudied:
 
 
 def covariate_pieces(
-    case: Case, model: PopulationModel, clock: Clock, now_h: float
+    timeline: Timeline, model: PopulationModel
 ) -> tuple[tuple[CovariatePiece, ...], Mapping[str, float], tuple[int, ...]]:
     """Return what holds when (h; L/h, L, 1/h), the covariates assumed (own units), and the entries that come later."""
     values: dict[str, float] = {}
     assumed: dict[str, float] = {}
     missing = []
     for name in model.covariates_used:
-        given = case.patient.covariate(name) if name not in COMEDICATION_COVARIATES else 0.0
+        given = timeline.at_start.values.get(name)
+        if name in COMEDICATION_COVARIATES:
+            given = _taken_at(timeline, name, -math.inf)
         if given is not None:
             values[name] = given
         elif name in model.assume:
@@ -70,9 +72,9 @@ def covariate_pieces(
             missing.append(_missing_covariate(model, name))
     if missing:
         raise Refused(missing)
-    foreseen_h = now_h + 24.0 * DAYS_FORESEEN
-    changes = [change for change in _changes(case, model, clock) if change[0] <= foreseen_h]
-    late = tuple(sorted({index for time, index, _, _ in changes if time > now_h + SAME_INSTANT_H and index >= 0}))
+    foreseen_h = timeline.now_h + 24.0 * DAYS_FORESEEN
+    changes = [change for change in _changes(timeline, model) if change[0] <= foreseen_h]
+    late = tuple(sorted({index for time, index, _, _ in changes if timeline.is_ahead(time) and index >= 0}))
     pieces = [CovariatePiece(-math.inf, dict(values), model.typical(values))]
     for time in sorted({change[0] for change in changes}):
         values.update({name: value for at, _, name, value in changes if at == time})
@@ -80,11 +82,11 @@ def covariate_pieces(
     return tuple(pieces), assumed, late
 
 
-def with_liver(piece: CovariatePiece, case: Case, label: LabelRules) -> CovariatePiece:
-    """The typical values with the liver's part: clearance, and volume where the half-life was measured too."""
-    if case.patient.child_pugh is None:
+def with_liver(piece: CovariatePiece, child_pugh: Literal["A", "B", "C"] | None, label: LabelRules) -> CovariatePiece:
+    """The typical values with the liver's part: clearance, L/h, and volume, L, where the half-life was measured."""
+    if child_pugh is None:
         return piece
-    change = liver_change(case.patient.child_pugh, label)
+    change = liver_change(child_pugh, label)
     typical = {**piece.typical, "cl": piece.typical["cl"] * change.cl, "v": piece.typical["v"] * change.v}
     return replace(piece, typical=typical)
 
@@ -95,7 +97,7 @@ def holding_at(pieces: tuple[CovariatePiece, ...], hours: float) -> CovariatePie
 
 
 def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) -> None:
-    """Refuse a patient for whom the model's equations leave what is plausible."""
+    """Refuse a patient for whom the model's equations leave what is plausible (h, L/h, 1/h)."""
     clearance, volume = typical["cl"], typical["v"]
     half_life = half_life_h(clearance, volume) if clearance > 0 else math.inf
     if not _plausible(half_life, PLAUSIBLE_HALF_LIFE_H):
@@ -103,7 +105,7 @@ def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) ->
         sentence = say(
             "For this patient the equations of the model {model} give a typical half-life that is not plausible "
             "({accepted}).",
-            model=model.id,
+            model=mark_of(model)(model.id),
             accepted=accepted,
         )
         raise refuse("half_life_implausible", "/patient", sentence, accepted)
@@ -114,7 +116,7 @@ def check_typical(model: PopulationModel, typical: Mapping[Parameter, float]) ->
             sentence = say(
                 "For this patient the equations of the model {model} give a typical {parameter} that is not plausible "
                 "({accepted}).",
-                model=model.id,
+                model=mark_of(model)(model.id),
                 parameter=WORDS[name],
                 accepted=accepted,
             )
@@ -129,29 +131,31 @@ def _in_words(bounds: tuple[float, float], unit: str) -> Said:
     return say("{low} to {high} {unit}", low=f"{bounds[0]:g}", high=f"{bounds[1]:g}", unit=unit)
 
 
-def _changes(case: Case, model: PopulationModel, clock: Clock) -> list[tuple[float, int, str, float]]:
+def _changes(timeline: Timeline, model: PopulationModel) -> list[tuple[float, int, str, float]]:
     """Changes of the model's covariates: time (h), index in the case (or -1), name, value in its own unit."""
     found = [
-        (clock.hours(change.time), index, name, value)
-        for index, change in enumerate(case.covariates)
+        (change.time_h, index, name, change.values[name])
+        for index, change in enumerate(timeline.changes)
         for name in model.covariates_used
-        if (value := change.covariate(name)) is not None
+        if name in change.values
     ]
-    for name in COMEDICATION_COVARIATES:
-        if name in model.covariates_used:
-            found += _taken(case, clock, name)
+    for name in modelled_comedications(model):
+        found += _taken(timeline, name)
     return found
 
 
-def _taken(case: Case, clock: Clock, name: str) -> list[tuple[float, int, str, float]]:
+def _taken(timeline: Timeline, name: str) -> list[tuple[float, int, str, float]]:
     """When a comedication starts and ends to be taken, by any of its prescriptions."""
-    spells = [
-        (clock.hours(drug.start), math.inf if drug.stop is None else clock.hours(drug.stop))
-        for drug in case.comedications
-        if drug.name.strip().lower() == name
-    ]
-    times = sorted({time for spell in spells for time in spell if math.isfinite(time)})
-    return [(time, -1, name, float(any(start <= time < stop for start, stop in spells))) for time in times]
+    switches = {time for spell in _spells_of(timeline, name) for time in (spell.start_h, spell.stop_h)}
+    return [(time, -1, name, _taken_at(timeline, name, time)) for time in sorted(filter(math.isfinite, switches))]
+
+
+def _taken_at(timeline: Timeline, name: str, hours: float) -> float:
+    return float(any(spell.taken_at(hours) for spell in _spells_of(timeline, name)))
+
+
+def _spells_of(timeline: Timeline, name: str) -> list[Spell]:
+    return [spell for spell in timeline.spells if spell.drug is not None and spell.drug.id == name]
 
 
 def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
@@ -159,31 +163,21 @@ def modelled_comedications(model: PopulationModel) -> tuple[str, ...]:
     return tuple(name for name in COMEDICATION_COVARIATES if name in model.covariates_used)
 
 
-def covariate_at(case: Case, clock: Clock, name: str, hours: float) -> float | None:
-    """Return the value of a covariate of the case (own unit) at a time (h on the clock), if it was given by then."""
-    value = case.patient.covariate(name)
-    for change in sorted(case.covariates, key=lambda one: clock.hours(one.time)):
-        later = change.covariate(name)
-        if later is not None and clock.hours(change.time) <= hours + SAME_INSTANT_H:
-            value = later
-    return value
-
-
 def _missing_covariate(model: PopulationModel, name: str) -> Problem:
     accepted = NUMERIC_COVARIATES[name].accepted if name in NUMERIC_COVARIATES else say("true or false")
     sentence = say(
         "The model {model} needs this covariate, which is never assumed ({accepted}).",
-        model=model.id,
+        model=mark_of(model)(model.id),
         accepted=accepted,
     )
     return Problem(code="missing_covariate", pointer=f"/patient/{name}", message=sentence, accepted=accepted)
 
 
-def checked_limits(case: Case, model: PopulationModel, clock: Clock, now_h: float) -> tuple[Unstudied, ...]:
+def checked_limits(timeline: Timeline, model: PopulationModel) -> tuple[Unstudied, ...]:
     """The values by `now` outside the studied range; raise `Refused` for one outside a hard limit."""
     unstudied, refused = [], []
     for limit in model.limits:
-        for pointer, value in _values_of(case, limit.of, clock, now_h):
+        for pointer, value in _values_of(timeline, limit.of):
             if not limit.admits(value):
                 refused.append(_beyond_hard_limit(model, limit, pointer, value))
             elif not limit.studied(value):
@@ -193,25 +187,20 @@ def checked_limits(case: Case, model: PopulationModel, clock: Clock, now_h: floa
     return tuple(unstudied)
 
 
-def _values_of(case: Case, name: str, clock: Clock, now_h: float) -> list[tuple[str, float]]:
-    start = case.patient.covariate(name)
-    found = [(f"/patient/{case.patient.field_of(name)}", start)] if start is not None else []
-    for index, change in enumerate(case.covariates):
-        value = change.covariate(name)
-        if value is not None and clock.hours(change.time) <= now_h + SAME_INSTANT_H:
-            found.append((f"/covariates/{index}/{change.field_of(name)}", value))
-    return found
+def _values_of(timeline: Timeline, name: str) -> list[tuple[str, float]]:
+    entries = (timeline.at_start, *(change for change in timeline.changes if not timeline.is_ahead(change.time_h)))
+    return [(entry.pointer_to(name), entry.values[name]) for entry in entries if name in entry.values]
 
 
 def _beyond_hard_limit(model: PopulationModel, limit: Limit, pointer: str, value: float) -> Problem:
-    unit = NUMERIC_COVARIATES[limit.of].unit
-    accepted = range_in_words(limit.hard_low, limit.hard_high, unit)
+    unit, mark = NUMERIC_COVARIATES[limit.of].unit, mark_of(model)
+    accepted = range_in_words(limit.hard_low, limit.hard_high, unit, mark)
     sentence = say(
         "{value} {unit} is outside what the model {model} may be used for ({accepted}).",
-        value=f"{value:g}",
+        value=entered(f"{value:g}"),
         unit=unit,
-        model=model.id,
+        model=mark(model.id),
         accepted=accepted,
     )
-    sentence = sentences([sentence, limit.reason]) if limit.reason else sentence
+    sentence = sentences([sentence, mark(limit.reason)]) if limit.reason else sentence
     return Problem(code="outside_hard_limit", pointer=pointer, message=sentence, accepted=accepted)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tdm.case.entries import Dose
 from tdm.case.regimen import MOST_DOSES_IN_A_CYCLE, Regimen
-from tdm.notation.clock import Clock
+from tdm.notation.clock import SAME_MINUTE_H, Clock
 from tdm.notation.quantities import INTERVAL
 from tdm.pk.event_table import SAME_INSTANT_H, Runs, merge_equal_doses
 
@@ -25,6 +25,7 @@ INTERRUPTED_AFTER_INTERVALS = 2.0
 USUAL_INTERVAL_H = 24.0
 # Gaps within this part of a usual interval stand for it: nobody takes a dose to the minute.
 USUAL_INTERVALS_H = (12.0, 24.0, 48.0)
+# ... within this part of them.
 INTERVAL_TOLERANCE = 0.25
 # Without a regular regimen, mg per day are the mean of this long, h.
 RECENT_H = 168.0
@@ -35,7 +36,8 @@ class Dosing:
     """The dosing that covers `now`: its regimen if it is regular, since when, when the next dose is due (h), mg a day.
 
     `trough_h` is when the dose after the last one was due, or `now` where that is overdue. After an interruption there
-    is no `regimen`; `last_regimen` and `daily_dose_mg` are those before it.
+    is no `regimen`; `last_regimen` and `daily_dose_mg` are those before it. `gaps_h` are the gaps of a cycle (h) where
+    they are unequal and the regimen takes them as equal.
     """
 
     regimen: Regimen | None
@@ -46,6 +48,7 @@ class Dosing:
     trough_h: float
     daily_dose_mg: float | None
     interrupted: bool
+    gaps_h: tuple[float, ...] = ()
 
 
 def declared_runs(doses: Sequence[Dose], clock: Clock) -> Runs:
@@ -100,6 +103,14 @@ def single_doses(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     return time[order], run[order]
 
 
+def same_minute(time_h: float, instants_h: np.ndarray) -> float:
+    """Return the instant (h, of some in order of time) that stands in the same minute as a time (h), or that time."""
+    place = int(np.searchsorted(instants_h, time_h))
+    near = instants_h[max(0, place - 1) : place + 1]
+    nearest = min(near.tolist(), key=lambda instant: abs(instant - time_h), default=time_h)
+    return nearest if abs(nearest - time_h) <= SAME_MINUTE_H else time_h
+
+
 def nominal_interval(gap_h: float) -> float:
     """Return the usual dosing interval (h) that a gap between two doses stands for, or the gap if it is near none."""
     near = [usual for usual in USUAL_INTERVALS_H if abs(gap_h - usual) <= INTERVAL_TOLERANCE * usual]
@@ -124,6 +135,9 @@ def interval_after(runs: Runs, times: np.ndarray, owner: np.ndarray, position: i
             intervals.append(float(first[other]) + steps * every - time)
     if position + 1 < len(times):
         intervals.append(nominal_interval(float(times[position + 1]) - time))
+    elif regular := _nearly_regular(times, runs.dose_mg[owner]):
+        # of two amounts in turn, the one with more doses looks like a run of twice the interval
+        intervals.append(regular.every_h)
     if not intervals or math.isnan(float(runs.every_h[run])):
         intervals.append(nominal_interval(time - float(times[position - 1])) if position else USUAL_INTERVAL_H)
     return float(min(intervals))
@@ -156,7 +170,8 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     position = int(np.searchsorted(all_times, last + SAME_INSTANT_H)) - 1
     interval = interval_after(declared, all_times, all_owner, position)
     doses = given.dose_mg[owner]
-    regimen = _covering_regimen(declared, int(all_owner[position]), last) or _nearly_regular(times, doses)
+    regimen, gaps_h = _covering_regimen(declared, int(all_owner[position]), last)
+    regimen = regimen or _nearly_regular(times, doses)
     interrupted = now_h - last > INTERRUPTED_AFTER_INTERVALS * interval + SAME_INSTANT_H
     daily = regimen.daily_dose_mg if regimen else _mean_daily_dose_mg(times, doses)
     due = last + interval
@@ -164,18 +179,8 @@ def dosing_at(given: Runs, declared: Runs, now_h: float) -> Dosing:
     while due < now_h - SAME_INSTANT_H and not interrupted:
         due += interval
     since = float(regimen_changes(given)[-1])
-    return Dosing(None if interrupted else regimen, regimen, since, last, max(due, now_h), trough, daily, interrupted)
-
-
-def were_observed(doses: Sequence[Dose], clock: Clock, hours: float) -> bool:
-    """Return whether somebody saw every dose of the last week before a time (h) being taken."""
-    recent = [
-        dose
-        for dose in doses
-        if clock.hours(dose.time) < hours
-        and clock.hours(dose.time) + (dose.every_h or 0.0) * (dose.times - 1) > hours - RECENT_H
-    ]
-    return bool(recent) and all(dose.taken == "observed" for dose in recent)
+    going_on = None if interrupted else regimen
+    return Dosing(going_on, regimen, since, last, max(due, now_h), trough, daily, interrupted, gaps_h)
 
 
 def daily_dose_at(given: Runs, hours: float) -> float | None:
@@ -226,15 +231,19 @@ def joined(first: Runs, second: Runs) -> Runs:
 
 
 def _nearly_regular(times: np.ndarray, doses: np.ndarray) -> Regimen | None:
-    """The regimen of doses written one by one: the last ones repeat, at gaps that stand for one usual interval."""
-    for size in (1, 2):
+    """The regimen of doses written one by one: the last ones repeat, at gaps that stand for one usual interval.
+
+    One amount repeats with two doses; two amounts in turn with four, or with three where there are no more.
+    """
+    for size, least in ((1, 2), (2, 3)):
         amounts = doses[-2 * size :]
-        if len(amounts) < 2 * size or np.any(amounts[:size] != amounts[size:]):
+        if len(amounts) < least or np.any(amounts[:-size] != amounts[size:]):
             continue
         # three doses, where there are so many, so that one dose at an odd time makes no regimen of its own
         intervals = {nominal_interval(float(gap)) for gap in np.diff(times[-max(3, 2 * size) :])}
         if len(intervals) == 1 and intervals <= set(USUAL_INTERVALS_H):
-            return Regimen(pattern_mg=tuple(amounts[:size].tolist()), every_h=intervals.pop())
+            # the dose after the last one is that of a cycle before it
+            return Regimen(pattern_mg=tuple(doses[-size:].tolist()), every_h=intervals.pop())
     return None
 
 
@@ -245,10 +254,14 @@ def _mean_daily_dose_mg(times: np.ndarray, doses: np.ndarray) -> float:
     return float(doses[recent][:-1].sum() / span * 24.0) if span > 0 else float(doses[-1])
 
 
-def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | None:
-    """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular."""
+def _covering_regimen(declared: Runs, main: int, last_h: float) -> tuple[Regimen | None, tuple[float, ...]]:
+    """The cyclic pattern of the run of the last dose and of those interleaved with it; None if it is not regular.
+
+    Orders of one interval at unequal hours (08:00 and 14:00) are the pattern with equal gaps and the same mg per day;
+    their true gaps (h) come with it.
+    """
     if math.isnan(float(declared.every_h[main])) or declared.every_h[main] < INTERVAL.low:
-        return None
+        return None, ()
     first, last, every = declared.start_h, last_dose_h(declared), float(declared.every_h[main])
     together = [
         run
@@ -262,19 +275,21 @@ def _covering_regimen(declared: Runs, main: int, last_h: float) -> Regimen | Non
         )
     ]
     if any(abs(declared.every_h[run] - every) > SAME_INSTANT_H for run in together):
-        return None
+        return None, ()
     phase = {run: float((first[run] - first[main]) % every) for run in together}
     loose = np.isnan(declared.every_h) & (first <= last_h) & (first > last_h - every + SAME_INSTANT_H)
     if np.any(loose):
-        return None
+        return None, ()
     # rounding may put a phase of zero just below the interval
     phase = {run: 0.0 if every - value < SAME_INSTANT_H else value for run, value in phase.items()}
     ordered = sorted(together, key=lambda run: phase[run])
     step = every / len(ordered)
     if not INTERVAL.low <= step <= INTERVAL.high or len(ordered) > MOST_DOSES_IN_A_CYCLE:
-        return None
-    if any(abs(phase[run] - slot * step) > SAME_INSTANT_H for slot, run in enumerate(ordered)):
-        return None
+        return None, ()
+    hours = [phase[run] for run in ordered]
+    uneven = any(abs(hour - slot * step) > SAME_INSTANT_H for slot, hour in enumerate(hours))
+    gaps = [float(gap) for gap in np.diff([*hours, every])] if uneven else []
     # the run of the last dose comes first in the order; the dose that is due next begins the pattern
     due_first = [*ordered[1:], ordered[0]]
-    return Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in due_first), every_h=step)
+    regimen = Regimen(pattern_mg=tuple(float(declared.dose_mg[run]) for run in due_first), every_h=step)
+    return regimen, (*gaps[1:], *gaps[:1])

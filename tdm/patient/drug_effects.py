@@ -1,17 +1,13 @@
-"""What drugs and missed doses do to this patient's exposure over time: spells, interactions, adherence."""
+"""What drugs and missed doses do to this patient's exposure over time: interactions, adherence."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tdm.case.case import Case
-from tdm.case.entries import Comedication, Dose
-from tdm.knowledge.interactions import Drug, Interactions
-from tdm.notation.clock import Clock
-from tdm.notation.refusal import refuse
-from tdm.notation.sentence import say
+from tdm.knowledge.interactions import Drug
+from tdm.patient.timeline import Spell, Timeline
 
 # Half of the effect of an inducer comes, and goes again, in this time: over one to two weeks in all.
 INDUCTION_HALF_TIME_H = 84.0
@@ -25,30 +21,11 @@ INDUCTION_STEPS = 8
 ADHERENCE_SD = 0.3
 
 
-# Drugs with an effect of their own that one answer can hold.
-MOST_INTERACTIONS = 3
-
-
-@dataclass(frozen=True)
-class Spell:
-    """A comedication in a case: what it is known as, and from when to when (h on the case's clock; inf: goes on)."""
-
-    index: int
-    name: str
-    drug: Drug | None
-    start_h: float
-    stop_h: float
-
-    def taken_at(self, hours: float) -> bool:
-        """Return whether it is taken at a time (h)."""
-        return self.start_h <= hours < self.stop_h
-
-
 @dataclass(frozen=True)
 class Interaction:
     """Something that acts on sirolimus in a case during its spells (h), on ln F and ln CL (no units).
 
-    `sd` is that of its random effect on ln F, which goes by `name`.
+    `sd` is that of its random effect on ln F, which goes by `name`; 0 without one.
     """
 
     name: str
@@ -57,6 +34,11 @@ class Interaction:
     ln_cl: float = 0.0
     sd: float = 0.0
     induction: bool = False
+
+    @property
+    def strength(self) -> float:
+        """Return by how much it moves the exposure, as |ln ratio of AUC| (no unit); 0 where no ratio is known."""
+        return abs(self.ln_f - self.ln_cl)
 
     def taken_at(self, hours: float) -> bool:
         """Return whether it is taken at a time (h), by any of its spells."""
@@ -91,7 +73,8 @@ class Interaction:
 
     def induced_at(self, hours: float) -> float:
         """Return the part (0 to 1, no unit) to which an inducer's effect has come at a time (h), by its half-time."""
-        part, since, goal = 0.0, -math.inf, 0.0
+        part = goal = float(self.taken_at(-math.inf))
+        since = -math.inf
         for time in self._switches_h():
             if time > hours:
                 break
@@ -109,16 +92,6 @@ def _left(elapsed_h: float) -> float:
     return float(0.5 ** (elapsed_h / INDUCTION_HALF_TIME_H))
 
 
-def spells_of(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
-    """Return the comedications of a case (h on its clock) with what is known of each."""
-    return tuple(_spell(index, drug, clock, known) for index, drug in enumerate(case.comedications))
-
-
-def _spell(index: int, drug: Comedication, clock: Clock, known: Interactions) -> Spell:
-    stop = math.inf if drug.stop is None else clock.hours(drug.stop)
-    return Spell(index, drug.name, known.named(drug.name), clock.hours(drug.start), stop)
-
-
 def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[Interaction, ...]:
     """Return the drugs (no unit) that act on sirolimus, but for those that are covariates of the model already."""
     acting: dict[str, list[Spell]] = {}
@@ -130,35 +103,36 @@ def interactions_of(spells: Sequence[Spell], modelled: Sequence[str]) -> tuple[I
 
 
 def acting_between(found: Sequence[Interaction], begin_h: float, end_h: float) -> tuple[Interaction, ...]:
-    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen.
-
-    Raises `Refused` for more of them than one answer can hold.
-    """
-    acting = tuple(
+    """Return those whose effect lasts into the time (h) between the first dose and what is foreseen."""
+    return tuple(
         one
         for one in found
         if any(spell.stop_h + one.settling_h > begin_h and spell.start_h <= end_h for spell in one.spells)
     )
-    if len(acting) > MOST_INTERACTIONS:
-        accepted = say("at most {bound} interacting drugs", bound=str(MOST_INTERACTIONS))
-        sentence = say("More drugs of the case interact with sirolimus than one answer can hold.")
-        raise refuse("too_many", "/comedications", sentence, accepted)
-    return acting
+
+
+def followed(acting: Sequence[Interaction], now_h: float, most: int) -> tuple[Interaction, ...]:
+    """Return the interactions with a random effect for `most` of them at the most; the others, without, come last.
+
+    The weakest lose theirs (those without a ratio first, of equals those that are not taken at `now_h`, h) and keep
+    their typical ratio. What is unsure about doses keeps its own: it concerns every level.
+    """
+    drugs = [one for one in acting if any(spell.drug is not None for spell in one.spells)]
+    by_strength = sorted(drugs, key=lambda one: (one.strength, one.taken_at(now_h)))
+    left_out = {one.name for one in by_strength[: max(0, len(acting) - most)]}
+    kept = [one for one in acting if one.name not in left_out]
+    return (*kept, *(replace(one, sd=0.0) for one in acting if one.name in left_out))
 
 
 def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:
     return Interaction(f"f_{drug.id}", spells, drug.ln_f, drug.ln_cl, drug.sd, drug.induction)
 
 
-def adherence_of(case: Case, clock: Clock, now_h: float) -> tuple[Interaction, ...]:
-    """Return what is unsure about doses that were only prescribed, as an effect on F until `now_h` (h), if any."""
+def adherence_of(timeline: Timeline) -> tuple[Interaction, ...]:
+    """Return what is unsure about doses that were only prescribed, as an effect on F until `now` (h), if any."""
     spells = tuple(
-        Spell(index, "adherence", None, clock.hours(dose.time), min(now_h, _end_h(dose, clock)))
-        for index, dose in enumerate(case.doses)
-        if dose.taken == "prescribed" and clock.hours(dose.time) < now_h
+        Spell(order.index, "adherence", None, order.start_h, min(timeline.now_h, order.end_h))
+        for order in timeline.orders
+        if order.taken == "prescribed" and order.start_h < timeline.now_h
     )
     return (Interaction("f_adherence", spells, sd=ADHERENCE_SD),) if spells else ()
-
-
-def _end_h(dose: Dose, clock: Clock) -> float:
-    return clock.hours(dose.time) + (dose.every_h or 24.0) * dose.times

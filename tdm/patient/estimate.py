@@ -20,7 +20,7 @@ from tdm.inference.likelihood import (
     rates,
     weighted_residuals,
 )
-from tdm.inference.map_estimate import Modes, fit_thoroughly, improved
+from tdm.inference.map_estimate import Modes, all_optima, fit_thoroughly, improved
 from tdm.inference.random_effects import Variability, variability
 from tdm.inference.residual_error import residual_error
 from tdm.knowledge.model import PARAMETERS, PopulationModel
@@ -169,7 +169,7 @@ class Estimate:
 def estimate_individual(model: PopulationModel, history: History) -> Estimate:
     """Return the estimate of one patient under a model (units in its fields); raise `NotConverged` without a mode."""
     cohort = cohort_of(model, history)
-    modes = fit_thoroughly(cohort)
+    modes, optima, covariances = all_optima(cohort, fit_thoroughly(cohort))
 
     def log_density(eta: Floats) -> Floats:
         return np.asarray(-0.5 * objective(cohort, eta[:, None, :])[:, 0])
@@ -179,10 +179,11 @@ def estimate_individual(model: PopulationModel, history: History) -> Estimate:
         trough = unit_troughs(1, WATCHED_INTERVAL_H, one.k_per_h, one.ka_per_h, one.apparent_v_l)[:, 0]
         return np.stack([one.apparent_cl_l_per_h, one.apparent_v_l, trough], axis=-1)
 
-    draws = sample(log_density, *_optima(modes), watched, np.array(TOLERANCES))
+    draws = sample(log_density, optima, covariances, watched, np.array(TOLERANCES))
     if -2.0 * draws.peak_log_density < modes.objective[0] - MISSED_MODE:
         modes = improved(cohort, modes, draws.peak)
-        draws = sample(log_density, *_optima(modes), watched, np.array(TOLERANCES))
+        optima, covariances = (np.concatenate(pair) for pair in ((modes.eta, optima), (modes.covariance, covariances)))
+        draws = sample(log_density, optima, covariances, watched, np.array(TOLERANCES))
     return Estimate(model, history, cohort, modes, draws)
 
 
@@ -221,24 +222,31 @@ def _distribution(history: History) -> dict[str, Floats]:
 def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:
     """The cohort of one patient with the typical values (ln of L/h, L, 1/h) and interactions of these pieces."""
     acting = bool(pieces[0].parts)
+    # the interactions with a random effect come first
+    random = sum(name not in PARAMETERS for name in cohort.variability.of)
     return replace(
         cohort,
         ln_typical=np.log([[piece.typical[name] for name in PARAMETERS] for piece in pieces]),
         ln_f=np.array([piece.ln_f for piece in pieces]) if acting else None,
-        effects_on_f=np.array([piece.parts for piece in pieces]).T if acting else None,
+        effects_on_f=np.array([piece.parts[:random] for piece in pieces]).T if acting else None,
     )
 
 
 def _variability(model: PopulationModel, history: History) -> Variability:
-    """The model's variability, wider by what is unsure about the liver, and one random effect for each interaction."""
-    own = variability(model.omega)
-    size, added = len(own.of), len(history.interactions)
-    omega = np.zeros((size + added, size + added))
+    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions.
+
+    Where the model's clearance has no random effect, what is unsure about the liver is one of its own.
+    """
+    own, acting = variability(model.omega), [one for one in history.interactions if one.sd > 0.0]
+    of = own.of if "cl" in own.of or not history.liver_sd else (*own.of, "cl")
+    size, added = len(own.of), len(acting)
+    omega = np.zeros((len(of) + added, len(of) + added))
     omega[:size, :size] = own.omega
-    if "cl" in own.of:
-        omega[own.of.index("cl"), own.of.index("cl")] += history.liver_sd**2
-    omega[np.arange(size, size + added), np.arange(size, size + added)] = [one.sd**2 for one in history.interactions]
-    return Variability(omega, (*own.of, *(one.name for one in history.interactions)))
+    if "cl" in of:
+        omega[of.index("cl"), of.index("cl")] += history.liver_sd**2
+    drugs = np.arange(len(of), len(of) + added)
+    omega[drugs, drugs] = [one.sd**2 for one in acting]
+    return Variability(omega, (*of, *(one.name for one in acting)))
 
 
 def individual(estimate: Estimate, eta: Floats) -> Individual:
@@ -296,13 +304,6 @@ def under_reading(estimate: Estimate, reading: PopulationModel) -> Floats:
     weight = np.zeros_like(change)
     weight[possible] = estimate.draws.weight[possible] * np.exp(-0.5 * (change[possible] - change[possible].min()))
     return np.asarray(weight / weight.sum())
-
-
-def _optima(modes: Modes) -> tuple[Floats, Floats]:
-    """Where the posterior has its mass: the mode, and the second optimum where there is one."""
-    if not np.isfinite(modes.second_objective[0]):
-        return modes.eta, modes.covariance
-    return np.concatenate([modes.eta, modes.second_eta]), np.concatenate([modes.covariance, modes.covariance])
 
 
 def _course_to(estimate: Estimate, times_h: Floats) -> Course:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from tdm.case.case import Case
 from tdm.knowledge.protocol import Protocol
 from tdm.notation.clock import Clock
+from tdm.patient.timeline import Timeline
 from tdm.pk.event_table import SAME_INSTANT_H
 
 Status = Literal["done", "overdue", "due", "not in the case"]
@@ -35,24 +35,24 @@ class Visit:
     items: tuple[tuple[Item, Status], ...]
 
 
-def visits(case: Case, protocol: Protocol, clock: Clock, start_h: float | None, now_h: float) -> tuple[Visit, ...]:
+def visits(timeline: Timeline, protocol: Protocol, start_h: float | None) -> tuple[Visit, ...]:
     """Return the last visits and the next ones (h), monthly and the protocol's; none before the first dose."""
     if start_h is None:
         return ()
-    planned = protocol.follow_up.months if protocol.follow_up else ()
+    planned, now_h = protocol.follow_up.months if protocol.follow_up else (), timeline.now_h
     month = 0
     found: list[Visit] = []
     while sum(visit.time_h > now_h for visit in found) < LISTED_AHEAD:
         month += 1
-        found.append(_visit(case, clock, month, month in planned, start_h, now_h))
+        found.append(_visit(timeline, month, month in planned, start_h))
     past = [visit for visit in found if visit.time_h <= now_h]
     return (*past[-LISTED_PAST:], *(visit for visit in found if visit.time_h > now_h))
 
 
-def _visit(case: Case, clock: Clock, month: int, of_protocol: bool, start_h: float, now_h: float) -> Visit:
-    time = months_after(clock, start_h, month)
-    levels = [clock.hours(level.time) for level in case.levels]
-    counts = [clock.hours(count.time) for count in case.platelets]
+def _visit(timeline: Timeline, month: int, of_protocol: bool, start_h: float) -> Visit:
+    time, now_h = months_after(timeline.clock, start_h, month), timeline.now_h
+    levels = [level.time_h for level in timeline.levels]
+    counts = [count.time_h for count in timeline.counts]
     items: list[tuple[Item, Status]] = [("level", _status(levels, time, now_h))] if of_protocol else []
     items.append(("blood count", _status(counts, time, now_h)))
     unknown: Status = "not in the case" if time <= now_h else "due"

@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 
 import numpy as np
 
-from tdm.case.case import Case, latest_fact
-from tdm.case.entries import Level
+from tdm.inference.lattice import MOST_DIMENSIONS
 from tdm.knowledge.assay import method_of
-from tdm.knowledge.interactions import Interactions
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import LIVER_SD
 from tdm.knowledge.model import PopulationModel
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import Problem, Refused
-from tdm.notation.sentence import say
+from tdm.notation.sentence import entered, say
 from tdm.patient.covariates import (
     DAYS_FORESEEN,
     CovariatePiece,
@@ -39,15 +36,15 @@ from tdm.patient.covariates import (
 from tdm.patient.dosing import (
     Dosing,
     begun_by,
-    declared_runs,
     dosing_at,
     expected_until,
     given_until,
     regimen_changes,
 )
-from tdm.patient.drug_effects import Interaction, Spell, acting_between, adherence_of, interactions_of, spells_of
+from tdm.patient.drug_effects import Interaction, acting_between, adherence_of, followed, interactions_of
 from tdm.patient.early_levels import AT_TROUGH, FITTED_FROM_H, Distribution, distribution_at
 from tdm.patient.time_after_dose import Sampled, sampled_at
+from tdm.patient.timeline import MeasuredLevel, Spell, Timeline
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
 
 # ... and a drug that starts this soon is what the proposal is for.
@@ -66,7 +63,7 @@ class DrawnLevel(Sampled):
     """
 
     index: int
-    level: Level
+    level: MeasuredLevel
     time_h: float
     epoch: int
     role: Role
@@ -86,21 +83,20 @@ class DrawnLevel(Sampled):
     def compared_h(self) -> float:
         """Return when the curve is compared with it (h): when it was drawn, or at the trough that it bounds."""
         if self.role != "bound" or self.since_dose_h is None or self.interval_h is None:
-            return self.time_h
-        return self.time_h - self.since_dose_h + self.interval_h
+            return self.level.drawn_h
+        return self.level.drawn_h - self.since_dose_h + self.interval_h
 
 
 @dataclass(frozen=True)
 class History:
-    """A case read against a model; times in h on `clock`, doses in mg.
+    """A timeline read against a model; times in h on its clock, doses in mg.
 
     `pieces_ahead` are the changes that are foreseen after `now`. The decision is for what holds at `decided_h`: at
     `now`, or when a drug starts soon. What is proposed starts at `start_h`; `expected` are all doses until then.
     `undisturbed` is what would hold now without interactions and with a healthy liver.
     """
 
-    clock: Clock
-    now_h: float
+    timeline: Timeline
     given: Runs
     planned_doses: int
     levels: tuple[DrawnLevel, ...]
@@ -109,7 +105,6 @@ class History:
     assumed: Mapping[str, float]
     unstudied: tuple[Unstudied, ...]
     late_changes: tuple[int, ...]
-    spells: tuple[Spell, ...]
     interactions: tuple[Interaction, ...]
     pieces_ahead: tuple[CovariatePiece, ...]
     liver_sd: float
@@ -118,9 +113,20 @@ class History:
     expected: Runs
     undisturbed: CovariatePiece
 
-    def is_ahead(self, time: float | datetime) -> bool:
-        """Return whether a time of the case (h or a date) lies after the decision."""
-        return self.clock.hours(time) > self.now_h + SAME_INSTANT_H
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that writes times (h) as the case writes them."""
+        return self.timeline.clock
+
+    @property
+    def now_h(self) -> float:
+        """Return the moment of the decision, h."""
+        return self.timeline.now_h
+
+    @property
+    def spells(self) -> tuple[Spell, ...]:
+        """Return the comedications of the case (h)."""
+        return self.timeline.spells
 
     @property
     def first_dose_h(self) -> float | None:
@@ -184,48 +190,44 @@ class History:
         return self.pieces[-1].covariates
 
 
-def read_history(case: Case, model: PopulationModel, label: LabelRules, known: Interactions) -> History:
+def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) -> History:
     """Return the history of a case under a model (h, mg); raise `Refused` for a hard limit or a missing covariate.
 
-    `label` holds the changes of clearance with the liver, `known` the drugs that interact.
+    `label` holds the changes of clearance with the liver.
     """
-    _check_method_limits(case, label)
-    clock = case.clock
-    spells = spells_of(case, clock, known)
-    declared = declared_runs(case.doses, clock)
-    now_h = _now(case, clock)
-    given, planned = given_until(declared, now_h)
+    _check_method_limits(timeline, label)
+    now_h = timeline.now_h
+    given, planned = given_until(timeline.declared, now_h)
     begin_h = min([now_h, *given.start_h.tolist()])
-    interactions = acting_between(
-        (*interactions_of(spells, modelled_comedications(model)), *adherence_of(case, clock, now_h)),
+    acting = acting_between(
+        (*interactions_of(timeline.spells, modelled_comedications(model)), *adherence_of(timeline)),
         begin_h,
         now_h + 24.0 * DAYS_FORESEEN,
     )
-    declared = begun_by(declared, now_h)
-    pieces, assumed, late = covariate_pieces(case, model, clock, now_h)
+    interactions = followed(acting, now_h, MOST_DIMENSIONS - len(model.omega.of))
+    declared = begun_by(timeline.declared, now_h)
+    pieces, assumed, late = covariate_pieces(timeline, model)
     healthy = tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H)[-1]
-    pieces = tuple(with_liver(piece, case, label) for piece in pieces)
+    pieces = tuple(with_liver(piece, timeline.child_pugh, label) for piece in pieces)
     for piece in pieces:
         check_typical(model, piece.typical)
     pieces = _with_interactions(pieces, interactions, now_h)
     dosing = dosing_at(given, declared, now_h)
-    decided_h = _decided_h(spells, now_h)
+    decided_h = _decided_h(timeline.spells, now_h)
     start_h, expected = expected_until(given, dosing, decided_h)
     return History(
-        clock=clock,
-        now_h=now_h,
+        timeline=timeline,
         given=given,
         planned_doses=planned,
-        levels=_drawn_levels(case, model, clock, given, declared, now_h),
+        levels=_drawn_levels(timeline, model, given, declared),
         dosing=dosing,
         pieces=tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H),
         assumed=assumed,
-        unstudied=checked_limits(case, model, clock, now_h),
+        unstudied=checked_limits(timeline, model),
         late_changes=late,
-        spells=spells,
         interactions=interactions,
         pieces_ahead=tuple(piece for piece in pieces if piece.start_h > now_h + SAME_INSTANT_H),
-        liver_sd=LIVER_SD if case.patient.child_pugh else 0.0,
+        liver_sd=LIVER_SD if timeline.child_pugh else 0.0,
         decided_h=decided_h,
         start_h=start_h,
         expected=expected,
@@ -233,38 +235,28 @@ def read_history(case: Case, model: PopulationModel, label: LabelRules, known: I
     )
 
 
-def _now(case: Case, clock: Clock) -> float:
-    """The moment of the decision (h): as given, or the latest observed fact, or the start."""
-    if case.now is not None:
-        return clock.hours(case.now)
-    latest = latest_fact(case)
-    return clock.hours(latest.time) if latest is not None else 0.0
-
-
-def _drawn_levels(
-    case: Case, model: PopulationModel, clock: Clock, given: Runs, declared: Runs, now_h: float
-) -> tuple[DrawnLevel, ...]:
+def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, declared: Runs) -> tuple[DrawnLevel, ...]:
     changes = regimen_changes(given)
-    times_h = [clock.hours(level.time) for level in case.levels]
+    sampled = sampled_at(declared, [level.drawn_h for level in timeline.levels])
     return tuple(
         DrawnLevel(
-            sampled.since_dose_h,
-            sampled.interval_h,
-            index,
-            case.levels[index],
-            time,
-            int(np.searchsorted(changes, time - SAME_INSTANT_H)),
-            _role(model, time, now_h, sampled),
-            _distribution(model, sampled),
+            drawn.since_dose_h,
+            drawn.interval_h,
+            level.index,
+            level,
+            level.time_h,
+            int(np.searchsorted(changes, level.drawn_h - SAME_INSTANT_H)),
+            _role(model, level.time_h, timeline.now_h, drawn),
+            _distribution(model, drawn),
         )
-        for index, (time, sampled) in enumerate(zip(times_h, sampled_at(declared, times_h), strict=True))
+        for level, drawn in zip(timeline.levels, sampled, strict=True)
     )
 
 
-def _check_method_limits(case: Case, label: LabelRules) -> None:
+def _check_method_limits(timeline: Timeline, label: LabelRules) -> None:
     """Refuse a number below what its method can measure: that is a censored level."""
     problems = []
-    for index, level in enumerate(case.levels):
+    for level in timeline.levels:
         method = method_of(level.assay)
         if level.censored or method is None or method.limit is None:
             continue
@@ -272,11 +264,11 @@ def _check_method_limits(case: Case, label: LabelRules) -> None:
         if level.value_ng_ml < limit:
             sentence = say(
                 "A level of {level} is below the limit of its method ({limit}); enter it as reported below a limit.",
-                level=f"{level.value_ng_ml:g} ng/mL",
+                level=entered(f"{level.value_ng_ml:g} ng/mL"),
                 limit=f"{limit:g} ng/mL",
             )
             accepted = range_in_words(limit, None, "ng/mL")
-            pointer = f"/levels/{index}/{level.field}"
+            pointer = f"/levels/{level.index}/{level.field}"
             problems.append(Problem(code="below_method_limit", pointer=pointer, message=sentence, accepted=accepted))
     if problems:
         raise Refused(problems)

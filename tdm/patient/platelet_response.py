@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tdm.case.entries import PlateletsCount
-from tdm.notation.clock import Clock
+from tdm.patient.timeline import Count
 
 Response = Literal["CR", "R", "NR"]
 Definition = Literal["and", "or"]
@@ -36,7 +35,7 @@ class ResponseFound:
     last_10e9_l: float
 
 
-def classified(count: PlateletsCount, baseline_10e9_l: float, definition: Definition) -> Response:
+def classified(count: Count, baseline_10e9_l: float, definition: Definition) -> Response:
     """Return the class (no unit) of one count against the baseline (10^9/L)."""
     enough, doubled = count.count_10e9_l >= RESPONSE_10E9_L, count.count_10e9_l >= TIMES_BASELINE * baseline_10e9_l
     if count.bleeding:
@@ -46,7 +45,7 @@ def classified(count: PlateletsCount, baseline_10e9_l: float, definition: Defini
     return "R" if (enough and doubled if definition == "and" else enough or doubled) else "NR"
 
 
-def response_of(counts: Sequence[PlateletsCount], clock: Clock, definition: Definition) -> ResponseFound | None:
+def response_of(counts: Sequence[Count], definition: Definition) -> ResponseFound | None:
     """Return the response (no unit) of counts (10^9/L) in order of time, the first being the baseline.
 
     None without a count after the baseline.
@@ -54,7 +53,7 @@ def response_of(counts: Sequence[PlateletsCount], clock: Clock, definition: Defi
     if len(counts) < 2:
         return None
     baseline, last = counts[0].count_10e9_l, counts[-1]
-    days = [clock.hours(one.time) / 24.0 for one in counts[1:]]
+    days = [one.time_h / 24.0 for one in counts[1:]]
     classes = [classified(one, baseline, definition) for one in counts[1:]]
     now = classes[-1]
     return ResponseFound(

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tdm.case.case import MOST_RUNS_TIMES_LEVELS
-from tdm.case.entries import MOST_DOSES, Dose, Level
+from tdm.case.entries import MOST_DOSES, MOST_RUNS_TIMES_LEVELS, Dose, Level
 from tdm.notation.clock import Clock, kind_of
 from tdm.notation.refusal import refuse
 from tdm.notation.sentence import say
-from tdm.patient.dosing import declared_runs, interval_after, single_doses
+from tdm.patient.dosing import declared_runs, interval_after, same_minute, single_doses
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
+from tdm.pk.superposition import Floats
 
 # Design rules.
 # A trough was drawn from this part of the dosing interval on ...
 TROUGH_FROM = 0.8
 # ... and not later than this part of it.
 TROUGH_UNTIL = 1.2
+# A level up to this long after a charted dose (h) was drawn before it: nobody draws on purpose while it is absorbed.
+JUST_AFTER_H = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,17 @@ def time_after_dose(doses: Sequence[Dose], levels: Sequence[Level]) -> tuple[Sam
         return ()
     clock = Clock(min(times))  # of one kind, see above
     declared = declared_runs(doses, clock)
-    return tuple(sampled_at(declared, [clock.hours(level.time) for level in levels]))
+    given_h, _ = single_doses(declared)
+    charted = [same_minute(clock.hours(level.time), given_h) for level in levels]
+    drawn = [dose if (dose := dose_just_before(time, given_h)) is not None else time for time in charted]
+    return tuple(sampled_at(declared, drawn))
+
+
+def dose_just_before(time_h: float, doses_h: Floats) -> float | None:
+    """Return the dose (h) that is charted shortly before a level (h), so that the level may well be a trough."""
+    position = int(np.searchsorted(doses_h, time_h - SAME_INSTANT_H)) - 1
+    near = position >= 0 and time_h - float(doses_h[position]) <= JUST_AFTER_H + SAME_INSTANT_H
+    return float(doses_h[position]) if near else None
 
 
 def sampled_at(declared: Runs, times_h: Sequence[float]) -> list[Sampled]:

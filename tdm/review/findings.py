@@ -161,7 +161,7 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
     "low_level_observed": Entry(
         "warning",
-        "The level of {time} ({level}) is low although the doses before it were observed.",
+        "The level of {time} ({level}, {age}) is low although the doses before it were observed.",
         "Look for an inducer, for diarrhoea or vomiting, and at the sample; repeat the level.",
         DESIGN_RULE,
     ),
@@ -176,6 +176,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "A trough is above {alert}: {found}.",
         "Look at platelets, lipids and lungs; a high level with falling platelets must never lead to an increase.",
         LABEL,
+    ),
+    "runs_overlap": Entry(
+        "warning",
+        "Two runs of doses overlap from {second_start} to {end}: {first} from {first_start} on and {second} from "
+        "{second_start} on, {total} per day in all.",
+        "Both are counted. If the second replaced the first, end the first before it; if both were taken, confirm.",
+        DESIGN_RULE,
     ),
     "dosing_interrupted": Entry(
         "warning",
@@ -207,6 +214,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "warning",
         "The level of {time} was drawn {since} after a dose that is given every {interval}: it is no trough.",
         "It is fitted, but not compared with the window. Measure just before a dose.",
+        DESIGN_RULE,
+    ),
+    "level_just_after_dose": Entry(
+        "warning",
+        "The level of {time} was drawn {minutes} minutes after the dose that is charted at {dose}: {taken}.",
+        "Ask whether the blood was drawn before the dose was taken; correct the times, or confirm.",
         DESIGN_RULE,
     ),
     "outlier": Entry(
@@ -345,6 +358,13 @@ CATALOGUE: Mapping[str, Entry] = {
         "Measure 3 to 5 days after each start or stop and rely on that level.",
         INTERACTIONS,
     ),
+    "interaction_simplified": Entry(
+        "warning",
+        "{names}: more drugs interact here than can be followed one by one; the answer has the typical effect of these "
+        "(none where no ratio is published), but not how unsure it is.",
+        "Rely on levels that are measured on these drugs; treat the chances as less certain than they look.",
+        DESIGN_RULE,
+    ),
     "change_ahead": Entry(
         "warning",
         "{when} the trough of {regimen} moves from {before} to {after} (90 % {interval}); {then}.",
@@ -393,6 +413,12 @@ CATALOGUE: Mapping[str, Entry] = {
         "At the level of {time} the patient had reached {fraction} of the steady state of the regimen.",
         "Do not compare it with the window as it is; the prediction already accounts for this.",
         DESIGN_RULE,
+    ),
+    "assay_ambiguous": Entry(
+        "info",
+        "The method of the level of {time} is not known: what was entered names more than one.",
+        "Enter the one method that measured it; immunoassays read higher than LC-MS/MS.",
+        LABEL,
     ),
     "assay_unknown": Entry(
         "info",
@@ -454,5 +480,5 @@ def not_blocking(findings: Iterable[Finding]) -> list[Finding]:
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings by severity, then in the order of the catalogue, without repetitions (no unit)."""
     rank = {code: number for number, code in enumerate(CATALOGUE)}
-    unique = {(one.code, one.message): one for one in findings}
+    unique = {(one.code, *one.values.items()): one for one in findings}
     return tuple(sorted(unique.values(), key=lambda one: (ORDER.index(one.severity), rank[one.code])))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tdm.case.case import Case
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import WORDS, liver_change
@@ -19,13 +18,13 @@ from tdm.review.findings import Finding, finding
 
 
 def review_care(
-    case: Case, history: History, label: LabelRules, response: ResponseFound | None, window: Window | None
+    history: History, label: LabelRules, response: ResponseFound | None, window: Window | None
 ) -> list[Finding]:
     """Return the findings on liver, assays, adherence and response; sentences carry their units."""
     return [
-        *_liver(case, label),
+        *_liver(history, label),
         *_methods(history),
-        *_adherence(case, history),
+        *_adherence(history),
         *_response(history, response, window),
     ]
 
@@ -40,8 +39,8 @@ def review_visits(history: History, found: Sequence[Visit]) -> list[Finding]:
     return [finding("visit_overdue", what=listed(overdue))] if overdue else []
 
 
-def _liver(case: Case, label: LabelRules) -> Iterator[Finding]:
-    child_pugh = case.patient.child_pugh
+def _liver(history: History, label: LabelRules) -> Iterator[Finding]:
+    child_pugh = history.timeline.child_pugh
     if child_pugh is None:
         return
     word = WORDS[child_pugh]
@@ -68,12 +67,13 @@ def _methods(history: History) -> Iterator[Finding]:
             )
 
 
-def _adherence(case: Case, history: History) -> Iterator[Finding]:
-    if any(dose.taken == "prescribed" for dose in case.doses):
+def _adherence(history: History) -> Iterator[Finding]:
+    if any(order.taken == "prescribed" for order in history.timeline.orders):
         yield finding("doses_only_prescribed")
-    for event in case.adverse_events:
-        over = event.end is not None and not history.is_ahead(event.end)
-        if event.term == "diarrhoea" and not over and not history.is_ahead(event.time):
+    timeline = history.timeline
+    for event in timeline.events:
+        over = event.end_h is not None and not timeline.is_ahead(event.end_h)
+        if event.term == "diarrhoea" and not over and not timeline.is_ahead(event.time_h):
             yield finding("diarrhoea")
 
 

@@ -15,7 +15,7 @@ from tdm.decision.ranking import Offered
 from tdm.decision.restraint import Restraint
 from tdm.decision.situation import SETTLED_HALF_LIVES, Situation
 from tdm.notation.clock import Clock
-from tdm.notation.formatting import age_in_words, percent, when
+from tdm.notation.formatting import age_in_words, percent, three_digits_or_more, when
 from tdm.notation.quantities import range_in_words
 from tdm.notation.sentence import Said, listed, say
 from tdm.patient.agreement import irreconcilable
@@ -51,7 +51,7 @@ def review_decision(
 
 def trough_in_words(high: HighTrough, clock: Clock, now_h: float) -> Said:
     """Return what makes a trough high as text: measured (when, and how long ago) or predicted, ng/mL."""
-    level = f"{high.ng_ml:.3g} ng/mL"
+    level = f"{three_digits_or_more(high.ng_ml)} ng/mL"
     if high.level is None:
         return say("predicted {level} now", level=level)
     hours = high.level.time_h

@@ -9,8 +9,8 @@ from tdm.decision.outlook import Outlook
 from tdm.knowledge.interactions import Drug, Interactions
 from tdm.notation.formatting import percent, when
 from tdm.notation.sentence import Said, listed, say
-from tdm.patient.drug_effects import Spell
 from tdm.patient.history import History
+from tdm.patient.timeline import Spell
 from tdm.review.findings import Finding, finding
 
 
@@ -21,6 +21,7 @@ def review_drugs(history: History, known: Interactions, modelled: tuple[str, ...
         *_warned(history),
         *(one for drug_id, spell in drugs.items() for one in _effect(spell, drug_id in modelled)),
         *_unknown(history, known),
+        *_simplified(history),
     ]
 
 
@@ -96,6 +97,12 @@ def _unknown(history: History, known: Interactions) -> Iterator[Finding]:
     near = [name for spell in unknown for name in known.near(spell.name)]
     hint = say("; is one of these meant: {names}?", names=listed(near, ", ")) if near else say(".")
     yield finding("comedication_not_modelled", names=listed([spell.name for spell in unknown], ", "), hint=hint)
+
+
+def _simplified(history: History) -> Iterator[Finding]:
+    names = [one.spells[0].name for one in history.interactions if one.sd == 0.0]
+    if names:
+        yield finding("interaction_simplified", names=listed(names, ", "))
 
 
 def _ahead(history: History, one: Outlook) -> Finding:

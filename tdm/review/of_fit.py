@@ -13,7 +13,7 @@ from scipy.special import chdtrc
 from tdm.case.regimen import Regimen
 from tdm.inference.importance_sampling import PROBABILITY_ERROR
 from tdm.inference.likelihood import prior_objective
-from tdm.notation.formatting import age_in_words, percent, three_digits, when
+from tdm.notation.formatting import age_in_words, percent, share, three_digits, when
 from tdm.notation.sentence import say
 from tdm.patient.agreement import UNEXPECTEDLY_LOW, contradiction, low_levels, outlier_sd
 from tdm.patient.estimate import Estimate, individual
@@ -56,16 +56,18 @@ def _low_levels(estimate: Estimate) -> Iterator[Finding]:
         else:
             why = say(
                 "fewer than {share} of such patients would be so low ({chance})",
-                share=percent(UNEXPECTEDLY_LOW),
+                share=share(UNEXPECTEDLY_LOW),
                 chance=percent(one.chance),
             )
-        yield finding(
-            "check_adherence" if newest else "low_level_past",
-            time=when(history.clock, one.drawn.time_h),
-            age=age_in_words(history.now_h - one.drawn.time_h),
-            level=_level_in_words(one.drawn),
-            why=why,
-        )
+        values = {
+            "time": when(history.clock, one.drawn.time_h),
+            "age": age_in_words(history.now_h - one.drawn.time_h),
+            "level": _level_in_words(one.drawn),
+        }
+        if newest and history.timeline.were_observed(one.drawn.time_h):
+            yield finding("low_level_observed", **values)
+        else:
+            yield finding("check_adherence" if newest else "low_level_past", why=why, **values)
 
 
 def _contradictions(estimate: Estimate) -> Iterator[Finding]:
@@ -130,7 +132,7 @@ def _prior_dominates(estimate: Estimate) -> Iterator[Finding]:
     sd = float(np.sqrt((weight * (eta - (weight * eta).sum()) ** 2).sum()))
     left = sd / float(np.sqrt(estimate.cohort.variability.omega[position, position]))
     if left > PRIOR_DOMINATES:
-        why = say("the levels leave {share} of the population's SD of ln clearance", share=percent(left))
+        why = say("the levels leave {share} of the population's SD of ln clearance", share=share(left))
         yield finding("prior_dominates", why=why)
 
 
@@ -141,9 +143,7 @@ def _steady_state(estimate: Estimate) -> Iterator[Finding]:
         return
     fraction = fraction_of_steady_state(estimate, drawn, regimen)
     if fraction < STEADY_FROM:
-        yield finding(
-            "not_at_steady_state", time=when(estimate.history.clock, drawn.time_h), fraction=percent(fraction)
-        )
+        yield finding("not_at_steady_state", time=when(estimate.history.clock, drawn.time_h), fraction=share(fraction))
 
 
 def fraction_of_steady_state(estimate: Estimate, drawn: DrawnLevel, regimen: Regimen) -> float:
@@ -160,4 +160,4 @@ def _numerics(estimate: Estimate) -> Iterator[Finding]:
     if not estimate.draws.certified:
         draws = estimate.draws
         times = max(draws.probability_error / PROBABILITY_ERROR, draws.quantile_error)
-        yield finding("numerical_error", error=three_digits(times), exact=percent(2.0 * draws.probability_error))
+        yield finding("numerical_error", error=three_digits(times), exact=share(2.0 * draws.probability_error))

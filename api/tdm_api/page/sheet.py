@@ -90,7 +90,8 @@ def _platelets(count: PlateletsCount, t: Texts) -> str:
 
 
 def _drug(name: str, start: Any, stop: Any) -> str:
-    return f"{name} ({time_in_words(start)}{' - ' + time_in_words(stop) if stop is not None else ' -'})"
+    first, last = (time_in_words(time) if time is not None else "" for time in (start, stop))
+    return f"{name} ({' - '.join((first, last)).strip()})" if first or last else name
 
 
 def _covariates(change: CovariateChange, t: Texts) -> str:

@@ -24,7 +24,7 @@ from tdm import (
     protocol_ids,
     time_after_dose,
 )
-from tdm.answer.answer import AnswerOption, NextLevelAnswer
+from tdm.answer.answer import AnswerOption, Mark, NextLevelAnswer
 from tdm.case.entries import Dose, Level
 from tdm.knowledge.seeds import load_interactions
 from tdm.notation import quantities
@@ -48,8 +48,8 @@ HOLDS = {"level_above_20", "tolerance_hold"}
 MOST_URGENT = 4
 # Names of drugs that nobody types: codes of the ATC classification. The core knows them all the same.
 _ATC = re.compile(r"[A-Z]\d\d[A-Z]{2}\d\d")
-# Reasons that the marks of an option already show.
-UNREMARKABLE = {"can be given", "the proposal", "going on as now", "asked for"}
+# What is shown of an option beside its name anyway, and needs no note.
+UNREMARKABLE: frozenset[Mark] = frozenset({"proposal", "current", "asked"})
 BILIRUBIN_MG_DL = "total_bilirubin_mg_dl"
 RANGES: Mapping[str, quantities.Quantity] = {
     **quantities.NUMERIC_COVARIATES,
@@ -332,14 +332,13 @@ def _range(low: float | None, high: float | None, unit: str, t: Texts) -> str:
 
 
 def _problem(problem: Problem, anchor: str, reader: Reader) -> ProblemShown:
-    accepted = problem.accepted or ""
     return ProblemShown(
         code=problem.code,
         pointer=problem.pointer,
         anchor=anchor,
         place=_place(anchor, reader.t),
         message=reader.say(problem.message),
-        accepted="" if accepted in problem.message else reader.say(accepted),
+        accepted=reader.say(problem.accepted) if problem.accepted and not problem.says_accepted else "",
     )
 
 
@@ -421,7 +420,7 @@ def _option(option: AnswerOption, answer: Recommendation, chosen: bool, reader: 
             "above": percent(chance.above) if chance else "",
         },
         shares=(100 * shares[0], 100 * shares[1], 100 * shares[2]) if shares else None,
-        note="" if UNREMARKABLE.issuperset(option.reason.split("; ")) else reader.say(option.reason),
+        note="" if UNREMARKABLE.issuperset(option.marks) else reader.say(option.reason),
         marks=tuple(_marks(option, answer)),
         choice=choice_of(option.regimen),
         chosen=chosen,
