@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 
 import tdm
 from tdm.case.regimen import Regimen
-from tdm.decision.forecast import Troughs
+from tdm.decision.forecast import forecast_of
 from tdm.inference.importance_sampling import Draws, quantiles, sample
 from tdm.knowledge.protocol import Window
 from tdm.pk.one_compartment import steady_state_troughs
@@ -86,7 +86,7 @@ def checked(each: cases.OracleCase) -> Checked:
     regimen = Regimen(pattern_mg=each.pattern_mg, every_h=each.every_h)
     # a window of the oracles may be higher than any that a protocol may have
     window = Window.model_construct(low_ng_ml=each.low_ng_ml, high_ng_ml=each.high_ng_ml)
-    option = Troughs(estimate, estimate.draws.weight).option(regimen, window)
+    option = forecast_of(estimate).option(regimen, window)
     assert option.chance is not None
     chances = np.array([option.chance.below, option.chance.within, option.chance.above])
     chances -= expected.probabilities(each.pattern_mg, each.every_h, each.low_ng_ml, each.high_ng_ml)
