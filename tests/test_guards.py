@@ -153,7 +153,7 @@ def test_from_24_h_on_nothing_is_corrected(since: float) -> None:
     assert "early_level" not in codes(case)
 
 
-@pytest.mark.parametrize("since", [0.5, 3.0, 8.1, 11.9])
+@pytest.mark.parametrize("since", [1.0, 3.0, 8.1, 11.9])
 @pytest.mark.parametrize("value", [4.0, 9.0])
 def test_before_12_h_a_level_is_an_upper_bound_of_the_trough_that_follows(since: float, value: float) -> None:
     case = on(2, 11, level(240.0 + since, value))
@@ -250,7 +250,7 @@ def test_a_level_above_20_more_than_8_h_after_a_dose_holds_fitted_or_not(since: 
     assert decision(at) != "hold"
 
 
-@pytest.mark.parametrize("since", [0.5, 3.0, 7.9, 8.0])
+@pytest.mark.parametrize("since", [1.0, 3.0, 7.9, 8.0])
 def test_a_level_above_20_within_8_h_of_a_dose_holds_nothing(since: float) -> None:
     assert decision(on(2, 11, level(240.0 + since, 30.0))) != "hold"
 
@@ -404,6 +404,15 @@ def test_a_possible_peak_asks_for_the_next_trough_whatever_is_advised(amount: fl
     case = on(amount, 15, level(339.0, 25.0), now=340.0)
     assert decision(case) not in ("hold", "none")
     assert kept_or_less(case)
+    assert from_to(case) == (20.0, 20.0)
+
+
+@pytest.mark.parametrize("amount", [2.0, 3.0])
+def test_a_possible_peak_asks_for_the_next_trough_after_fitted_levels_too(amount: float) -> None:
+    """A trough of 8 or 12 and then 25 at 3 h: no increase is wanted, and what the peak meant is asked all the same."""
+    case = on(amount, 15, level(336.0, 4.0 * amount), level(339.0, 25.0), now=340.0)
+    assert decision(case) not in ("hold", "none")
+    assert "high_level_unexplained" in codes(case)
     assert from_to(case) == (20.0, 20.0)
 
 
