@@ -53,6 +53,10 @@ docs:
 docs-check:
     {{ bin }}/python -m cogapp -P --check {{ documents }}
 
+# Bring the catalogues of translated messages up to date with the code
+messages:
+    {{ bin }}/python -m tests.messages update
+
 # Which answers of the corpus changed; --accept writes the new ones down
 corpus *arguments:
     {{ bin }}/python -m tests.corpus {{ arguments }}

@@ -150,9 +150,7 @@ def _accepted_daily_mg(estimated: Estimate, window: Window | None) -> float | No
     history = estimated.history
     if window is None:
         return None
-    accepted = [
-        drawn for drawn in history.used if drawn.is_trough_or_later and drawn.level.value_ng_ml <= window.high_ng_ml
-    ]
+    accepted = [drawn for drawn in history.used if drawn.is_low_point and drawn.level.value_ng_ml <= window.high_ng_ml]
     parts = history.piece_at(history.decided_h).parts
     alike = [drawn for drawn in accepted if history.piece_at(drawn.time_h).parts == parts]
     return daily_dose_at(history.given, (alike or accepted)[-1].time_h) if accepted else None

@@ -45,7 +45,9 @@ SYNTHETIC_CDF = 0.005
 
 def read(case: Json) -> tdm.Case:
     """A case of the oracles through the strict door, which wants a protocol; the question asked does not matter."""
-    return tdm.read_case({"protocol": "itp-2024-adult", **{k: v for k, v in case.items() if k != "target"}})
+    drawn_after = [{"code": "level_just_after_dose", "answer": "after"}]
+    asked = {key: value for key, value in case.items() if key != "target"}
+    return tdm.read_case({"protocol": "itp-2024-adult", **asked, "confirmed": drawn_after})
 
 
 class Grid(grid.GridPosterior):

@@ -1,71 +1,67 @@
 """The languages of the page: the core's English sentences said in another one.
 
-A sentence of the core knows its template and the values of its gaps (`tdm.notation.sentence`); a language is a table
-from templates to templates. What is in no table (numbers, units, dates, ids, citations) stays as it is.
+A sentence of the core knows its template, which is the id of the message, and the values of its gaps
+(`tdm.notation.sentence`); the templates of a language are in its gettext catalogue. What is in no catalogue (numbers,
+units, dates, ids, citations) and what the user entered stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import gettext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
-from typing import Any
 
-from tdm.notation.sentence import Listed, Said
-from tdm.notation.strict_text import parse_toml
-from tdm.review.findings import CATALOGUE
+from tdm.notation.sentence import Entered, Listed, Said
 
 ENGLISH = "en"
 CHINESE = "zh-CN"
 TAGS = (ENGLISH, CHINESE)
-_FOLDER = Path(__file__).resolve().parent / "languages"
+FOLDER = Path(__file__).resolve().parent / "languages"
+DOMAIN = "tdm"
+# The context of the messages that join two texts of a list.
+LIST = "list"
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language by its BCP 47 `tag`, with its templates by the English ones."""
+    """A language by its BCP 47 `tag`, with its catalogue of messages."""
 
     tag: str
-    templates: Mapping[str, str]
-    separators: Mapping[str, str]
+    catalogue: gettext.NullTranslations
 
     def said(self, text: str) -> str:
         """Return a sentence of the core in this language; units, numbers and dates are not changed."""
+        if not text or isinstance(text, Entered):
+            return str(text)
         if not isinstance(text, Said):
-            return self.templates.get(text, text)
+            return self.catalogue.gettext(text)
         values = {name: self.said(value) for name, value in text.values.items()}
         if isinstance(text, Listed):
-            return self.separators.get(text.template, text.template).join(values.values())
-        template = self.templates.get(text.template)
-        if template is not None:
-            return template.format(**values)
-        return text.template.format(**values) if values else str(text)
+            pair = self.catalogue.pgettext(LIST, pair_of(text.template))
+            return reduce(pair.format, values.values())
+        template = self.catalogue.gettext(text.template)
+        return template.format(**values) if values else template
 
 
 @cache
 def language(tag: str) -> Language:
     """Return the language of a tag; KeyError for one that is not offered."""
     if tag == ENGLISH:
-        return Language(ENGLISH, {}, {})
+        return Language(ENGLISH, gettext.NullTranslations())
     if tag not in TAGS:
         raise KeyError(tag)
-    table = parse_toml((_FOLDER / f"{tag}.toml").read_bytes())
-    separators, findings = table.pop("separators"), table.pop("finding")
-    templates = dict(_flat(table))
-    for code, entry in findings.items():
-        templates[CATALOGUE[code].message] = entry["message"]
-        templates[CATALOGUE[code].action] = entry["action"]
-    return Language(tag, templates, separators)
+    return Language(tag, gettext.translation(DOMAIN, FOLDER, [locale_of(tag)]))
 
 
-def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The sentences of all sections; the sections only help to read the file."""
-    for key, value in table.items():
-        if isinstance(value, str):
-            yield key, value
-        else:
-            yield from _flat(value)
+def pair_of(separator: str) -> str:
+    """Return the message that joins two texts of a list."""
+    return f"{{0}}{separator}{{1}}"
+
+
+def locale_of(tag: str) -> str:
+    """Return the name of a language's folder, as gettext spells it."""
+    return tag.replace("-", "_")
 
 
 def negotiated(accept_language: str | None) -> str:

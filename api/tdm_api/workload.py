@@ -35,13 +35,13 @@ def _excesses(case: Case) -> Iterator[Problem]:
     doses = declared_runs(case.doses, case.clock).count
     readings = _readings(case.model) if isinstance(case.model, PopulationModel) else 0
     for pointer, count, most, unit in (
-        ("/doses", len(doses), MOST_DOSES, "entries; write equal doses as runs"),
-        ("/doses", int((doses > 1).sum()), MOST_RUNS, "runs"),
-        ("/levels", len(case.levels), MOST_LEVELS, "levels"),
-        ("/covariates", len(case.covariates), MOST_CHANGES, "changes"),
-        ("/comedications", len(case.comedications), MOST_COMEDICATIONS, "comedications"),
-        ("/regimens", len(case.regimens), MOST_REGIMENS, "regimens"),
-        ("/model/ambiguities", readings, MOST_READINGS, "readings"),
+        ("/doses", len(doses), MOST_DOSES, say("entries; write equal doses as runs")),
+        ("/doses", int((doses > 1).sum()), MOST_RUNS, say("runs")),
+        ("/levels", len(case.levels), MOST_LEVELS, say("levels")),
+        ("/covariates", len(case.covariates), MOST_CHANGES, say("changes")),
+        ("/comedications", len(case.comedications), MOST_COMEDICATIONS, say("comedications")),
+        ("/regimens", len(case.regimens), MOST_REGIMENS, say("regimens")),
+        ("/model/ambiguities", readings, MOST_READINGS, say("readings")),
     ):
         if count > most:
             accepted = say("at most {bound} {unit}", bound=str(most), unit=unit)

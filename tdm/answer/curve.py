@@ -22,6 +22,8 @@ DAYS_AHEAD = 14.0
 STEP_H = 6.0
 # ... from so many resampled draws.
 CURVE_DRAWS = 200
+# Steps are counted to this part of one.
+ROUNDING = 1e-6
 
 
 class CurvePoints(NamedTuple):
@@ -41,7 +43,8 @@ def curve_points(estimate: Estimate, regimen: Regimen | None, start_h: float) ->
     history = estimate.history
     begin = float(history.given.start_h.min()) if len(history.given.count) else start_h
     first = max(begin, start_h - 24.0 * DAYS_BACK)
-    steps_back = int(np.floor((start_h - first) / STEP_H))
+    # the first dose is on the grid where it is a whole number of steps before, whatever the rounding of doubles
+    steps_back = int(np.floor((start_h - first) / STEP_H + ROUNDING))
     times = np.asarray(start_h + STEP_H * np.arange(-steps_back, int(24.0 * DAYS_AHEAD / STEP_H) + 1), dtype=float)
     course = course_of(history, _with_regimen(history.expected, regimen, start_h), times)
     ordered = np.sort(concentrations(course, *rates(estimate.foreseen, _resampled(estimate)[:, None, :])), axis=0)

@@ -48,21 +48,27 @@ def _advice(
     if isinstance(decision, NoAdvice):
         blocking = [one.message for one in findings if one.severity == "blocking"]
         return sentences([say("No dose is advised."), *blocking])
-    if decision.restraints:
-        return _restrained(situation, decision, forecast, clock)
+    restrained = bool(decision.restraints)
+    advice = _restrained(situation, decision, forecast, clock) if restrained else _advised(situation, decision)
+    if not decision.expected_to_reach:
+        advice = say("{advice} It is not expected to reach the window.", advice=advice)
+    if situation.low is not None:
+        advice = say("First check adherence and repeat the level. Then: {advice}", advice=advice)
+    return advice
+
+
+def _advised(situation: Situation, decision: Advice) -> Said:
+    """The sentence for what is advised, with its chance and that of going on."""
     chosen, current, values = decision.proposal, decision.compared.current, {}
     if decision.kind not in ("start", "keep"):
         values["now"] = say("; now {chance}", chance=percent(current.within)) if current is not None else ""
-    advice = say(
+    return say(
         ADVICE["resume" if decision.kind == "keep" and current is None else decision.kind],
         regimen=chosen.option.regimen.in_words(),
         chance=percent(chosen.within),
         window=str(situation.window),
         **values,
     )
-    if not decision.expected_to_reach:
-        advice = say("{advice} It is not expected to reach the window.", advice=advice)
-    return _after_a_check(situation, advice)
 
 
 def _hold(situation: Situation, decision: Hold, clock: Clock) -> Said:
@@ -104,16 +110,12 @@ def _restrained(situation: Situation, decision: Advice, forecast: Forecast, cloc
             "of {window}), or {other} ({other_chance})?",
             **values,
         )
-    reason = restraint_in_words(first, situation, forecast, clock)
-    return _after_a_check(
-        situation,
-        say(
-            "{reason}, so no increase. {verb} {regimen} for now ({chance} chance of a trough of {window}; {other} "
-            "would have {other_chance}).",
-            reason=reason,
-            verb=_verb(decision),
-            **values,
-        ),
+    return say(
+        "{reason}, so no increase. {verb} {regimen} for now ({chance} chance of a trough of {window}; {other} would "
+        "have {other_chance}).",
+        reason=restraint_in_words(first, situation, forecast, clock),
+        verb=_verb(decision),
+        **values,
     )
 
 
@@ -121,9 +123,3 @@ def _verb(decision: Advice) -> Said:
     if decision.kind == "keep":
         return say("Keep") if decision.compared.current is not None else say("Resume")
     return say("Decrease to") if decision.kind == "decrease" else say("Change to")
-
-
-def _after_a_check(situation: Situation, advice: Said) -> Said:
-    if situation.low is None:
-        return advice
-    return say("First check adherence and repeat the level. Then: {advice}", advice=advice)

@@ -251,12 +251,11 @@ def _chosen(situation: Situation, current: Offered | None, eligible: Sequence[Of
 
 
 def _is_good(situation: Situation, current: Offered) -> bool:
-    """Whether the last trough was within the window and going on has a good chance of it."""
-    troughs = [drawn for drawn in situation.levels if drawn.used and drawn.is_trough]
-    window = situation.window
-    if not troughs or troughs[-1].level.censored or window is None:
+    """Whether the newest level near a trough was within the window and going on has a good chance of it."""
+    newest, window = situation.newest_low, situation.window
+    if newest is None or newest.level.censored or window is None:
         return False
-    return window.low_ng_ml <= troughs[-1].level.value_ng_ml <= window.high_ng_ml and current.within >= KEEP_CHANCE
+    return window.low_ng_ml <= newest.level.value_ng_ml <= window.high_ng_ml and current.within >= KEEP_CHANCE
 
 
 def _need(forecast: Forecast, window: Window | None) -> Need | None:

@@ -65,7 +65,7 @@ def high_trough(situation: Situation, forecast: Forecast) -> HighTrough | NotFol
 
 def highest_trough(situation: Situation, forecast: Forecast) -> HighTrough:
     """Return the higher of the newest measured trough and the predicted one, ng/mL; measured ones outrank it."""
-    newest = situation.newest
+    newest = situation.newest_low
     if newest is None or newest.level.censored:
         return HighTrough(forecast.trough_due_ng_ml, None)
     measured = HighTrough(newest.level.value_ng_ml, newest)
@@ -77,12 +77,12 @@ def highest_trough(situation: Situation, forecast: Forecast) -> HighTrough:
 
 def unanswered_high(situation: Situation) -> DrawnLevel | None:
     """Return the last level above the critical limit, peaks aside, that no later one at or below the top ended."""
-    found = None
+    found: DrawnLevel | None = None
     for drawn in situation.levels:
         value = drawn.level.value_ng_ml
         if not drawn.level.censored and value > situation.critical_ng_ml and _counts(drawn):
             found = drawn
-        elif drawn.role in ("fitted", "bound", "superseded") and value <= situation.hold_limit_ng_ml:
+        elif drawn.since_dose_h is not None and value <= situation.hold_limit_ng_ml and _is_later(drawn, found):
             found = None
     return found
 
@@ -92,14 +92,19 @@ def unanswered_peak(situation: Situation) -> DrawnLevel | None:
 
     No trough model can explain a peak away.
     """
-    found = None
+    found: DrawnLevel | None = None
     for drawn in situation.levels:
         high = not drawn.level.censored and drawn.level.value_ng_ml > situation.critical_ng_ml
-        if high and drawn.role in ("bound", "before_first_dose") and not _counts(drawn):
+        if high and not _counts(drawn):
             found = drawn
-        elif drawn.used:
+        elif drawn.used and drawn.is_low_point and _is_later(drawn, found):
             found = None
     return found
+
+
+def _is_later(drawn: DrawnLevel, high: DrawnLevel | None) -> bool:
+    """Whether a level was drawn after a high one; what was drawn with it answers nothing."""
+    return high is not None and drawn.time_h > high.time_h + SAME_INSTANT_H
 
 
 def _counts(drawn: DrawnLevel) -> bool:

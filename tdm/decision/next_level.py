@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from tdm.case.regimen import Regimen
-from tdm.decision.decision import Advice, Decision, Hold, NoAdvice
+from tdm.decision.decision import Decision, Hold, NoAdvice
 from tdm.decision.forecast import Forecast
+from tdm.decision.hold import unanswered_peak
 from tdm.decision.situation import Situation
 from tdm.pk.event_table import SAME_INSTANT_H
 from tdm.pk.one_compartment import Amounts, carried, steady_state
@@ -64,7 +65,7 @@ def next_level(situation: Situation, forecast: Forecast, decision: Decision, reg
         return _within_days(situation, None, SOON_DAYS, "repeat_soon")
     if isinstance(decision, NoAdvice) and decision.because in ("hold_not_followed", "irreconcilable"):
         return _at_once(situation)
-    if isinstance(decision, Advice) and any(one.cause == "peak" for one in decision.restraints):
+    if unanswered_peak(situation) is not None:
         return _at_once(situation)
     if situation.low is not None or situation.disagree:
         return _within_days(situation, regimen, SOON_DAYS, "repeat_soon")

@@ -40,9 +40,9 @@ def restraints(situation: Situation, forecast: Forecast) -> tuple[Restraint, ...
     if situation.dosing.daily_dose_mg is None:
         return ()
     found = [Restraint("rule", rule=rule) for rule in situation.rules if rule.effect == "no_increase"]
-    newest, peak = situation.newest, unanswered_peak(situation)
-    if newest is not None and _is_above(situation, newest):
-        found.append(Restraint("level_above_window", level=newest))
+    newest, low, peak = situation.newest, situation.newest_low, unanswered_peak(situation)
+    if low is not None and _is_above(situation, low):
+        found.append(Restraint("level_above_window", level=low))
     if peak is not None:
         found.append(Restraint("peak", level=peak))
     if newest is not None and _is_unsettled(situation, forecast, newest):

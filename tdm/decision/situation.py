@@ -74,6 +74,12 @@ class Situation:
         return self.window.high_ng_ml if self.window else self.alert_ng_ml
 
     @property
+    def newest_low(self) -> DrawnLevel | None:
+        """Return the newest level that is fitted and near a trough (ng/mL, h), if any."""
+        low = [drawn for drawn in self.levels if drawn.used and drawn.is_low_point]
+        return low[-1] if low else None
+
+    @property
     def newest(self) -> DrawnLevel | None:
         """Return the newest level that is fitted (ng/mL, h), if any."""
         fitted = [drawn for drawn in self.levels if drawn.used]

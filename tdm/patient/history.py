@@ -80,6 +80,12 @@ class DrawnLevel(Sampled):
         return self.role != "in_future"
 
     @property
+    def is_low_point(self) -> bool:
+        """Return whether the level is near a trough (no unit): late in its interval, or long enough after its dose."""
+        late = self.since_dose_h is not None and self.since_dose_h + SAME_INSTANT_H >= FITTED_FROM_H
+        return self.is_trough_or_later or late
+
+    @property
     def compared_h(self) -> float:
         """Return when the curve is compared with it (h): when it was drawn, or at the trough that it bounds."""
         if self.role != "bound" or self.since_dose_h is None or self.interval_h is None:
@@ -151,8 +157,8 @@ class History:
 
     @property
     def last_low_point(self) -> DrawnLevel | None:
-        """Return the last fitted level that is a trough or drawn later, as after a hold (ng/mL, h), if any."""
-        late = [drawn for drawn in self.used if drawn.is_trough_or_later]
+        """Return the last fitted level near a trough or drawn later, as after a hold (ng/mL, h), if any."""
+        late = [drawn for drawn in self.used if drawn.is_low_point]
         return late[-1] if late else None
 
     @property
