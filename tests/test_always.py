@@ -212,9 +212,9 @@ def in_two_runs(case: Json, draw: Random) -> Json | None:
 
 
 def one_by_one(case: Json, draw: Random) -> Json | None:
-    """Every run as single doses; only where each is long enough to show its interval."""
+    """Every run as single doses; a gap is not the same as a dose that is told to have been missed."""
     runs = case.get("doses", [])
-    if not any("count" in one for one in runs):
+    if not any("count" in one for one in runs) or any("missed" in one for one in runs):
         return None
     return {**case, "doses": [each for one in runs for each in (single(one) if "count" in one else [one])]}
 

@@ -407,6 +407,15 @@ def test_a_possible_peak_asks_for_the_next_trough_whatever_is_advised(amount: fl
     assert from_to(case) == (20.0, 20.0)
 
 
+@pytest.mark.parametrize("amount", [2.0, 3.0])
+def test_a_possible_peak_asks_for_the_next_trough_after_fitted_levels_too(amount: float) -> None:
+    """A trough of 8 or 12 and then 25 at 3 h: no increase is wanted, and what the peak meant is asked all the same."""
+    case = on(amount, 15, level(336.0, 4.0 * amount), level(339.0, 25.0), now=340.0)
+    assert decision(case) not in ("hold", "none")
+    assert "high_level_unexplained" in codes(case)
+    assert from_to(case) == (20.0, 20.0)
+
+
 def test_a_possible_peak_is_one_under_a_model_that_explains_it_too() -> None:
     model = site_model(residual={"kind": "proportional", "proportional": 0.3})
     case = on(1, 15, level(339.0, 25.0), now=340.0, model=model)

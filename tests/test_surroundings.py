@@ -242,18 +242,27 @@ def test_grade_3_stops_an_increase_and_leaves_a_keep_alone() -> None:
     assert "without it: " in findings(adult(**TOO_LOW, **SIGNS["grade_3"][0]))["tolerance_no_increase"].message
     assert well.decision == "increase"
     kept = answer(adult(**KEPT, **SIGNS["grade_3"][0]))
-    assert kept.options == answer(adult(**KEPT)).options
+    assert (kept.decision, kept.proposal) == (answer(adult(**KEPT)).decision, answer(adult(**KEPT)).proposal)
 
 
 def test_above_15_with_falling_platelets_is_never_an_increase() -> None:
-    """A wide window of one's own would ask for more at 17 ng/mL; the platelets forbid it."""
-    case: Json = {"doses": [run(2, 10)], "levels": [level(240.0, 17.0)], "target": {"low_ng_ml": 18, "high_ng_ml": 40}}
+    """A window of one's own just above 15 ng/mL, and so many levels below it that a small step is safe."""
+    case: Json = {
+        "doses": [run(2, 40)],
+        "levels": [level(24.0 * day, 15.1) for day in range(16, 41)],
+        "now": 960.0,
+        "target": {"low_ng_ml": 16, "high_ng_ml": 19.9},
+        "product": {"step_mg": 0.1},
+    }
     counts = {"rising": [count(0.0, 50), count(230.0, 60)], "falling": [count(0.0, 60), count(230.0, 50)]}
+    below_baseline = [count(0.0, 90), *counts["falling"][1:]]
     assert answer(adult(**case)).decision == "increase"
-    rising, falling = (answer(adult(**case, platelets=counts[name])) for name in ("rising", "falling"))
-    assert falling.decision == "keep"
+    falling = answer(adult(**case, platelets=below_baseline))
+    assert falling.proposal is not None
+    assert falling.proposal.daily_dose_mg <= 2.0
     assert "tolerance_no_increase" in {one.code for one in falling.findings}
-    assert "tolerance_no_increase" not in {one.code for one in rising.findings}
+    for name, told in (("rising", False), ("falling", True)):
+        assert ("tolerance_no_increase" in codes(adult(**case, platelets=counts[name]))) is told
 
 
 def test_every_rule_has_such_a_case() -> None:
