@@ -56,7 +56,7 @@ TECHNICAL = {
         *("COMPLETE_10E9_L", "RESPONSE_10E9_L", "TIMES_BASELINE"),
         *("CONFIRM_RESPONSE_DAYS", "CONFIRM_NONE_DAYS"),
     ),
-    "review/of_fit": ("PRIOR_POINTS",),
+    "patient/agreement": ("PRIOR_POINTS",),
 }
 # What a comment says of its kind and not of its number.
 _KIND = re.compile(r"^Design rules?(?: [^:.]*)?[.:]\s*")

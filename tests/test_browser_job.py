@@ -613,7 +613,7 @@ def test_a_change_of_language_keeps_the_answer_and_what_was_chosen(visitors: Vis
 def test_findings_stand_in_order_of_severity_each_with_what_to_do(visitors: Visitors) -> None:
     page = visitors.page()
     order = ["critical", "blocking", "warning", "info"]
-    for name in ("level-24", "contradicting-levels"):
+    for name in ("level-24", "protocol-without-window"):
         load_and_answer(page, name)
         findings = page.locator("[data-severity]")
         severities = [one.get_attribute("data-severity") or "" for one in findings.all()]

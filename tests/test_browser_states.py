@@ -43,7 +43,7 @@ from tests.browser import (
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.browser
 
-HOLD, NONE, REFUSED = "level-24", "contradicting-levels", "neonate-refused"
+HOLD, NONE, REFUSED = "level-24", "protocol-without-window", "neonate-refused"
 BROKEN = {"/patient/weight_kg": "58 kg", "/doses/1/dose_mg": "one", "/levels/0/level_ng_ml": "-3"}
 
 

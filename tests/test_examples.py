@@ -48,9 +48,9 @@ STORIES = {
         "keep", 2, "check_adherence", "not_a_trough", "immunoassay", "prior_dominates", "-outlier"
     ),
     "child-immune-cytopenia-bilirubin": story("decrease", 0.75, "level_above_15", "immunoassay", "-outlier"),
-    "contradicting-levels": story("none", None, "levels_contradict", "outlier", "check_adherence"),
+    "contradicting-levels": story("decrease", 1, "levels_contradict", "outlier", "check_adherence"),
     "first-dose-adult": story(
-        "none", None, "no_regimen_reaches_half", "protocol_start_conflict", "dose_above_studied", "prior_dominates"
+        "start", 1, "no_regimen_reaches_half", "protocol_start_conflict", "dose_above_studied", "prior_dominates"
     ),
     "first-dose-child": story("start", 1.5, "model_ambiguity", "prior_dominates", "-protocol_start_conflict"),
     "haematocrit-recovers": story("keep", 1, "prior_borrowed", "-low_hematocrit", "-levels_contradict"),
@@ -63,7 +63,7 @@ STORIES = {
     "pneumonitis-suspected": story("hold", None, "tolerance_hold", "-level_above_15"),
     "responder-at-4": story("keep", 1, "responder_below_window", "-tolerance_no_increase"),
     "rifampicin-stopped": story("decrease", 2, "change_ahead", "drug_modelled", "-drug_to_avoid"),
-    "voriconazole-starts": story("decrease", 0.25, "drug_contraindicated", "change_ahead", "drug_modelled"),
+    "voriconazole-starts": story("decrease", 0.2, "drug_contraindicated", "change_ahead", "drug_modelled"),
     "level-24": story("hold", None, "level_above_20", "drug_without_ratio", "-level_above_15"),
     "level-too-early": story("keep", 2, "unexplained_level", "prior_dominates", "-level_above_20"),
     "protocol-without-window": story("none", None, "window_missing", "-no_regimen_reaches_half"),
@@ -225,7 +225,8 @@ def test_a_proposal_can_be_given_was_studied_and_was_not_merely_asked_for(name: 
     assert protocol.studied is not None
     assert found.proposal.daily_dose_mg <= protocol.studied.highest_daily_dose_mg
     assert not found.proposal.asked
-    step = case.product.step_mg or 0.5  # every sum of tablets of 0.5, 1 and 2 mg is a multiple of 0.5 mg
+    # every sum of tablets of 0.5, 1 and 2 mg is a multiple of 0.5 mg; the solution comes in steps of 0.1 mg
+    step = case.product.step_mg or (0.1 if "solution" in found.proposal.marks else 0.5)
     for dose in found.proposal.regimen.pattern_mg:
         assert dose / step == pytest.approx(round(dose / step)) or found.decision == "keep"
 

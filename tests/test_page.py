@@ -126,6 +126,7 @@ def test_every_field_of_a_case_has_a_field_on_the_page() -> None:
         "product": {"strengths_mg": [0.5, 1]},
         "regimens": [{"pattern_mg": [1, 0.5], "every_h": 12}, {"pattern_mg": [2]}],
         "now": 220,
+        "confirmed": [{"code": "outlier", "at": [100, 150], "answer": "the tube was right"}, {"code": "runs_overlap"}],
     }
     assert set(case) == set(tdm.Case.model_fields)
     form = form_of(fields_of(form_from(case)).items()).compacted()
@@ -288,7 +289,7 @@ def test_levels_differ_by_shape_and_without_advice_nothing_starts() -> None:
     early = drawn(scene_of("level-too-early"), texts("en"))["wide"]
     assert "level-unused" in early
     assert "(not fitted)" in early
-    for name in ("level-24", "contradicting-levels"):
+    for name in ("level-24", "protocol-without-window"):
         unadvised = ElementTree.fromstring(drawn(scene_of(name), texts("en"))["wide"])
         assert "now" in words_of(unadvised)
         assert not [one for one in unadvised.iter() if one.get("data-part") == "start"]
@@ -383,7 +384,7 @@ def test_hold_and_none_differ_from_advice_in_word_shape_and_class(client: TestCl
     for name, word, card in (
         (ADULT, "Increase", "card-advice"),
         ("level-24", "HOLD", "card-hold"),
-        ("contradicting-levels", "NO DOSE ADVISED", "card-none"),
+        ("protocol-without-window", "NO DOSE ADVISED", "card-none"),
     ):
         text = client.post("/", data=typed(name)).text
         assert f'<p class="decision">{word}</p>' in text

@@ -50,10 +50,13 @@ def _advice(
         return sentences([say("No dose is advised."), *blocking])
     restrained = bool(decision.restraints)
     advice = _restrained(situation, decision, forecast, clock) if restrained else _advised(situation, decision)
-    if not decision.expected_to_reach:
+    asks = restrained and decision.restraints[0].cause == "response"  # it says both chances and asks
+    if not decision.expected_to_reach and not asks:
         advice = say("{advice} It is not expected to reach the window.", advice=advice)
     if situation.low is not None:
         advice = say("First check adherence and repeat the level. Then: {advice}", advice=advice)
+    elif situation.disagree:
+        advice = say("The levels contradict each other: first check them and repeat one. Then: {advice}", advice=advice)
     return advice
 
 

@@ -218,8 +218,10 @@ def _lifted_to_measured(estimate: Estimate) -> Floats:
     trough = estimate.history.last_low_point
     if trough is None or trough.level.censored:
         return np.ones(len(estimate.draws.weight))
-    position = [drawn.index for drawn in estimate.history.used].index(trough.index)
-    return np.asarray(np.maximum(1.0, trough.level.value_ng_ml / estimate.at_levels[:, position]))
+    predicted = estimate.at_levels[:, [drawn.index for drawn in estimate.history.used].index(trough.index)]
+    # a draw whose level underflows to nothing has no weight and nothing to lift
+    ratio = np.divide(trough.level.value_ng_ml, predicted, out=np.ones_like(predicted), where=predicted > 0.0)
+    return np.asarray(np.maximum(1.0, ratio))
 
 
 def _days_between(regimen: Regimen) -> tuple[float, ...]:

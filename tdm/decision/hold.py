@@ -76,7 +76,7 @@ def highest_trough(situation: Situation, forecast: Forecast) -> HighTrough:
 
 
 def unanswered_high(situation: Situation) -> DrawnLevel | None:
-    """Return the last level above the critical limit, peaks aside, that no later one at or below the top ended."""
+    """Return the last level (ng/mL) above the critical limit, peaks aside, that no later low enough one ended."""
     found: DrawnLevel | None = None
     for drawn in situation.levels:
         value = drawn.level.value_ng_ml
@@ -88,7 +88,7 @@ def unanswered_high(situation: Situation) -> DrawnLevel | None:
 
 
 def unanswered_peak(situation: Situation) -> DrawnLevel | None:
-    """Return a level above the critical limit that may be a peak, or has no dose before it, if no later one ended it.
+    """Return a level (ng/mL) above the critical limit that may be a peak, or has no dose before it, if none ended it.
 
     No trough model can explain a peak away.
     """

@@ -174,7 +174,7 @@ def _missing_covariate(model: PopulationModel, name: str) -> Problem:
 
 
 def checked_limits(timeline: Timeline, model: PopulationModel) -> tuple[Unstudied, ...]:
-    """The values by `now` outside the studied range; raise `Refused` for one outside a hard limit."""
+    """Return the values (own units) by `now` outside the studied range; raise `Refused` outside a hard limit."""
     unstudied, refused = [], []
     for limit in model.limits:
         for pointer, value in _values_of(timeline, limit.of):

@@ -17,8 +17,8 @@ import numpy as np
 # Design rule: from this many hours after a dose a level is fitted; the published bias at it is a factor of 1.5 at most.
 FITTED_FROM_H = 12.0
 # Hours after a dose at which the bias of a trough model is known, and ln of the factor under the slower of the two
-# models; the other one has none from 12 h on.
-KNOWN_BIAS_H = (12.0, 19.0, 24.0)
+# models; the other one has none from 12 h on. In the last hour before a dose a level is a trough.
+KNOWN_BIAS_H = (12.0, 19.0, 23.0)
 LARGEST_LN_BIAS = (math.log(1.5), math.log(1.13), 0.0)
 
 

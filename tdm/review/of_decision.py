@@ -206,10 +206,12 @@ def _studied(situation: Situation, decision: Decision) -> Iterator[Finding]:
 
 
 def _preparable(situation: Situation, decision: Decision) -> Iterator[Finding]:
-    need, best = decision.compared.need, decision.compared.best
-    if need is None or need.once_daily_mg > decision.compared.ceiling.daily_mg:
+    need, compared = decision.compared.need, decision.compared
+    if need is None or need.once_daily_mg > compared.ceiling.daily_mg:
         return
-    loss = need.chance.within - (best.within if best else 0.0)
+    # what is not advised now for another reason can be given all the same
+    can_be_given = [one for one in compared.offered if not {"not_preparable", "above_studied"}.intersection(one.bars)]
+    loss = need.chance.within - max((one.within for one in can_be_given if one.origin != "asked"), default=0.0)
     if loss > NOTABLE_LOSS:
         yield finding(
             "dose_not_preparable",

@@ -102,7 +102,7 @@ def _unknown(history: History, known: Interactions) -> Iterator[Finding]:
 def _simplified(history: History) -> Iterator[Finding]:
     names = [one.spells[0].name for one in history.interactions if one.sd == 0.0]
     if names:
-        yield finding("interaction_simplified", names=listed(names, ", "))
+        yield finding("interaction_simplified", names=listed([begun(names[0]), *names[1:]], ", "))
 
 
 def _ahead(history: History, one: Outlook) -> Finding:
