@@ -48,9 +48,9 @@ STORIES = {
         "keep", 2, "check_adherence", "not_a_trough", "immunoassay", "prior_dominates", "-outlier"
     ),
     "child-immune-cytopenia-bilirubin": story("decrease", 0.75, "level_above_15", "immunoassay", "-outlier"),
-    "contradicting-levels": story("none", None, "levels_contradict", "outlier", "check_adherence"),
+    "contradicting-levels": story("decrease", 1, "levels_contradict", "outlier", "check_adherence"),
     "first-dose-adult": story(
-        "none", None, "no_regimen_reaches_half", "protocol_start_conflict", "dose_above_studied", "prior_dominates"
+        "start", 1, "no_regimen_reaches_half", "protocol_start_conflict", "dose_above_studied", "prior_dominates"
     ),
     "first-dose-child": story("start", 1.5, "model_ambiguity", "prior_dominates", "-protocol_start_conflict"),
     "haematocrit-recovers": story("keep", 1, "prior_borrowed", "-low_hematocrit", "-levels_contradict"),
@@ -63,9 +63,11 @@ STORIES = {
     "pneumonitis-suspected": story("hold", None, "tolerance_hold", "-level_above_15"),
     "responder-at-4": story("keep", 1, "responder_below_window", "-tolerance_no_increase"),
     "rifampicin-stopped": story("decrease", 2, "change_ahead", "drug_modelled", "-drug_to_avoid"),
-    "voriconazole-starts": story("decrease", 0.25, "drug_contraindicated", "change_ahead", "drug_modelled"),
+    "voriconazole-starts": story("decrease", 0.2, "drug_contraindicated", "change_ahead", "drug_modelled"),
     "level-24": story("hold", None, "level_above_20", "drug_without_ratio", "-level_above_15"),
-    "level-too-early": story("keep", 2, "unexplained_level", "prior_dominates", "-level_above_20"),
+    "level-too-early": story(
+        "keep", 2, "unexplained_level", "high_level_unexplained", "prior_dominates", "-level_above_20"
+    ),
     "protocol-without-window": story("none", None, "window_missing", "-no_regimen_reaches_half"),
     "protocol-without-window-target": story("keep", 1, "dose_above_studied", "-window_missing"),
     "regimen-of-ones-own": story("keep", 1, "low_hematocrit", "-dose_above_studied"),
@@ -226,6 +228,8 @@ def test_a_proposal_can_be_given_was_studied_and_was_not_merely_asked_for(name: 
     assert found.proposal.daily_dose_mg <= protocol.studied.highest_daily_dose_mg
     assert not found.proposal.asked
     step = case.product.step_mg or 0.5  # every sum of tablets of 0.5, 1 and 2 mg is a multiple of 0.5 mg
+    if "solution" in found.proposal.reason:
+        step = 0.1  # where so little clearance is left, the solution of 1 mg/mL is compared too
     for dose in found.proposal.regimen.pattern_mg:
         assert dose / step == pytest.approx(round(dose / step)) or found.decision == "keep"
 
@@ -267,6 +271,8 @@ def test_the_typical_childs_trough_is_the_sum_of_the_doses_by_hand() -> None:
     # ten doses of 1.5 mg at 08:00; the level half an hour before the eleventh; 19 kg, bilirubin 32 umol/L
     typical = {"cl": 5.63 * (19 / 28.5) ** 0.5 * (32 / 11.29) ** -0.32, "v": 144.16, "ka": 0.7521}
     by_hand = sum(single_dose(1.5, 24.0 * day - 0.5, **typical) for day in range(1, 11))
+    # ln of the factor of a level before 24 h: half of ln 1.13 at 19 h, falling to nothing at 24 h
+    by_hand *= 1.13 ** (0.5 * (24.0 - 23.5) / (24.0 - 19.0))
     (level,) = answer("child-immune-cytopenia-bilirubin").fits[0].levels
     assert level.population_ng_ml == pytest.approx(by_hand, rel=1e-5)
 

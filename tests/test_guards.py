@@ -1039,6 +1039,15 @@ def test_what_has_to_be_repeated_is_measured_in_3_to_5_days(case: Json) -> None:
     assert 72.0 <= first <= last <= 120.0
 
 
+def test_a_low_newest_level_is_repeated_soon_although_its_doses_were_observed() -> None:
+    """Nobody is asked for adherence then, and the level is low all the same."""
+    for taken, asks in (("observed", False), ("reported", True)):
+        case = on(2, 28, level(672.0, 3.5), doses=[{**run(2, 28), "taken": taken}])
+        assert ("check_adherence" in codes(case)) is asks
+        first, last = from_to(case)
+        assert 72.0 <= first <= last <= 120.0, taken
+
+
 def test_a_drug_change_that_is_sooner_goes_before_a_large_change() -> None:
     drug = [{"name": "isavuconazole", "start": -1000.0, "stop": 671.0}]
     case = adult(doses=[run(1, 28)], levels=[level(648.0, 8.0)], now=672.0, comedications=drug)
