@@ -28,6 +28,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "adverse_events": ("time", "end", "term", "grade"),
     "platelets": ("time", "count_10e9_l", "bleeding"),
     "regimens": ("pattern_mg", "every_h"),
+    "confirmed": ("code", "at", "answer"),
 }
 # The columns in which a row of a spreadsheet is pasted.
 PASTED: Mapping[str, tuple[str, ...]] = {
@@ -71,9 +72,9 @@ BILIRUBIN_UNITS: Mapping[str, str] = {USUAL_BILIRUBIN_UNIT: "µmol/L", "mg_dl": 
 _ABOUT_OTHERS = (KIND, UNIT, BILIRUBIN_UNIT)
 _TEXTS = {BILIRUBIN_UNIT, "sex", "protocol", "model", "assay", "name", "source", "note", "child_pugh", "term", "taken"}
 # the grade of a target is a letter, that of an adverse event a number
-_TEXTS |= {"response_definition", "/target/grade"}
-_TIMES = {"time", "start", "stop", "end", "now", "missed"}
-_LISTS = {"pattern_mg", "strengths_mg", "missed"}
+_TEXTS |= {"response_definition", "/target/grade", "code", "answer"}
+_TIMES = {"time", "start", "stop", "end", "now", "missed", "at"}
+_LISTS = {"pattern_mg", "strengths_mg", "missed", "at"}
 _YES_NO = {"cyp3a5_star1_carrier", "bleeding"}
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _SPACED = re.compile(r"(\d{4}-\d{2}-\d{2}) (?=\d{2}:)")

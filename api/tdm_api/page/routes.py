@@ -19,7 +19,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from tdm import NotConverged, Protocol, Refused, read_case, recommend
-from tdm.case.entries import Term
+from tdm.case.entries import Question, Term
 from tdm.knowledge.assay import METHODS
 from tdm.notation.formatting import percent, three_digits, time_in_words
 from tdm.notation.strict_text import MOST_BYTES, parse_json
@@ -339,6 +339,7 @@ def _context(page: Page, root: str) -> dict[str, Any]:
         "assays": tuple(word for method in METHODS for word in method.words),
         "drugs": drug_choices(reader.t),
         "terms": get_args(Term),
+        "questions": get_args(Question),
         "units": UNITS,
         "usual_unit": USUAL_UNIT,
         "bilirubin_units": BILIRUBIN_UNITS,
