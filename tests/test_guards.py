@@ -694,6 +694,17 @@ def test_too_often_above_gives_way_even_where_nothing_has_an_even_chance() -> No
         assert proposal.probability.above < above
 
 
+def test_too_often_above_gives_way_where_going_on_ranks_first_below_an_even_chance() -> None:
+    """9.2 on 1 mg for a window of 8-9: nothing reaches it, and going on is above in more than 10 %."""
+    case = on(1, 10, level(240.0, 9.2), protocol=SSCI, target=window(8.0, 9.0))
+    above = body(case).chances((1.0,), 24.0, 8.0, 9.0)[2]
+    assert above > 0.10
+    proposal = answer(case).proposal
+    assert proposal is not None
+    assert proposal.probability is not None
+    assert proposal.probability.above < above
+
+
 # --- intervals beyond a day -------------------------------------------------------------------------------------------
 
 
