@@ -17,6 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tdm
+from tdm.patient.estimate import Estimate, estimate_individual
+from tdm.patient.history import read_history
+from tdm.patient.timeline import timeline_of
+from tdm.sources import sources_of
 
 Json = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -298,6 +302,13 @@ def simulated(
 def body(case: Mapping[str, Any]) -> Body:
     """Return the posterior of a case's patient, as it is at `now`."""
     return _body(json.dumps(case))
+
+
+def estimate_of_all_levels(case: tdm.Case) -> Estimate:
+    """Return the estimate from every level of a case that can be fitted, whether or not they fit one another."""
+    sources = sources_of(case)
+    history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
+    return estimate_individual(sources.model, history)
 
 
 @cache

@@ -30,6 +30,7 @@ from tdm.patient.estimate import cohort_of
 from tdm.patient.history import read_history
 from tdm.patient.timeline import timeline_of
 from tdm.pk.event_table import Runs, lay_out
+from tests.bedside import estimate_of_all_levels
 from tests.oracles import cases, plain
 
 Floats = NDArray[np.float64]
@@ -91,7 +92,7 @@ def random_etas(problem: plain.Problem, count: int, seed: list[int]) -> Floats:
 @pytest.mark.parametrize("entry", REFERENCE, ids=REFERENCE_IDS)
 def test_mode_agrees_with_other_programs(entry: Json) -> None:
     """Expected: the estimates of mapbayr (1e-6), posologyr and Tucuxi (2e-5) in `tests/data/map_cases.json`."""
-    eta = tdm.estimate(read(cases.from_reference(entry))).eta
+    eta = estimate_of_all_levels(read(cases.from_reference(entry))).eta
     for program, expected in entry["eta"].items():
         tolerance = MAPBAYR_ETA if program == "mapbayr" else OTHERS_ETA
         assert eta.keys() == expected.keys()
@@ -448,7 +449,7 @@ def test_the_optimum_is_the_global_one() -> None:
         if found.objective[0] > highest:
             overlooked.append(index)
             # the draws of the posterior notice what the search has overlooked
-            found = tdm.estimate(read(case)).modes
+            found = estimate_of_all_levels(read(case)).modes
         if found.objective[0] > highest:
             missed.append(index)
         if np.isfinite(found.second_objective[0]) and not is_minimum(plain.problem(case), found.second_eta[0]):
@@ -477,7 +478,7 @@ def test_a_second_optimum_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         case = harsh_design(index)
         first, second, *_ = plain.global_mode(case)
         assert second.objective - first.objective < CLOSE_SECOND, index
-        modes = tdm.estimate(read(case)).modes
+        modes = estimate_of_all_levels(read(case)).modes
         if np.isfinite(modes.second_objective[0]):
             reported += 1
             both = sorted([float(modes.objective[0]), float(modes.second_objective[0])])

@@ -21,6 +21,7 @@ from tdm.decision.forecast import forecast_of
 from tdm.inference.importance_sampling import Draws, quantiles, sample
 from tdm.knowledge.protocol import Window
 from tdm.pk.one_compartment import steady_state_troughs
+from tests.bedside import estimate_of_all_levels
 from tests.oracles import cases, grid
 
 Floats = NDArray[np.float64]
@@ -83,7 +84,7 @@ class Checked:
 
 def checked(each: cases.OracleCase) -> Checked:
     """One case, estimated and integrated."""
-    estimate = tdm.estimate(read(each.case))
+    estimate = estimate_of_all_levels(read(each.case))
     expected = Grid(each.case)
     regimen = Regimen(pattern_mg=each.pattern_mg, every_h=each.every_h)
     # a window of the oracles may be higher than any that a protocol may have
@@ -296,7 +297,8 @@ def test_weights_are_a_distribution() -> None:
 @pytest.mark.parametrize("each", cases.random_cases(16), ids=lambda each: each.name)
 def test_without_levels_the_posterior_is_the_population(each: cases.OracleCase) -> None:
     """No levels: quantiles of CL and V are those of their log-normal distributions, 0.5 %; fixed ones are fixed."""
-    estimate = tdm.estimate(read({**each.case, "levels": []}))
+    now = max(one["time"] for one in each.case["levels"])
+    estimate = tdm.estimate(read({**each.case, "levels": [], "now": now}))
     one, typical = estimate.individual, estimate.typical
     omega = each.case["model"]["omega"]
     sd = dict(zip(omega["of"], np.sqrt(np.diag(omega["covariance"])), strict=True))
