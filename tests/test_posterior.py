@@ -82,7 +82,7 @@ class Checked:
 def checked(each: cases.OracleCase) -> Checked:
     """One case, estimated and integrated."""
     estimate = tdm.estimate(read(each.case))
-    expected = Grid(each.case)
+    expected = Grid(each.case, low_tail=True)
     regimen = Regimen(pattern_mg=each.pattern_mg, every_h=each.every_h)
     # a window of the oracles may be higher than any that a protocol may have
     window = Window.model_construct(low_ng_ml=each.low_ng_ml, high_ng_ml=each.high_ng_ml)

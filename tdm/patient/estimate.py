@@ -204,6 +204,7 @@ def cohort_of(model: PopulationModel, history: History) -> Cohort:
         censored=np.array([drawn.level.censored for drawn in used], dtype=bool),
         residual=residual_error(model.residual),
         variability=_variability(model, history),
+        low_tail=True,
     )
     return _in_pieces(cohort, pieces)
 

@@ -128,7 +128,8 @@ def _steady_state_troughs(at: Parameters, pattern_mg: Sequence[float], every_h: 
 class _Density:
     """Log posterior density in whitened coordinates, up to a constant."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, low_tail: bool = False) -> None:
+        self.low_tail = low_tail
         if case.get("covariates") or case.get("comedications"):
             raise ValueError("only constant covariates and no co-medications here")
         model = case["model"]
@@ -230,6 +231,13 @@ class _Density:
         constant = residual["additive_ng_ml"] if residual["kind"] != "proportional" else 0.0
         sd = np.hypot(fraction * predicted, constant)
         z = (level.observed - predicted) / sd
+        if self.low_tail and fraction and not level.is_limit:
+            # from here on a higher prediction would be the likelier, the lower the level is
+            start = level.observed + np.sqrt(level.observed**2 + (constant / fraction) ** 2)
+            square = (level.observed - start) ** 2 / ((fraction * start) ** 2 + constant**2)
+            beyond = np.log(np.maximum(predicted / start, 1.0)) / (2.0 * fraction**2)
+            square = np.where(predicted > start, square + beyond, z * z)
+            return np.asarray(-0.5 * square - np.log(sd))
         return np.asarray(log_ndtr(z)) if level.is_limit else -0.5 * z * z - np.log(sd)
 
 
@@ -468,8 +476,8 @@ class _Rows:
 class GridPosterior:
     """Posterior of the individual's parameters and of functions of them."""
 
-    def __init__(self, case: Case) -> None:
-        self._density = _Density(case)
+    def __init__(self, case: Case, low_tail: bool = False) -> None:
+        self._density = _Density(case, low_tail)
         self._known: dict[tuple[int, ...], list[_Grid]] = {}
 
     def log_density(self, eta: Mapping[str, float]) -> float:
