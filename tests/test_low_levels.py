@@ -21,7 +21,7 @@ from tdm.inference.random_effects import Variability
 from tdm.inference.residual_error import ResidualError
 from tdm.pk.event_table import Runs, lay_out
 from tdm.pk.one_compartment import unit_troughs
-from tests.bedside import Json, adult, child, level, run
+from tests.bedside import Json, adult, censored, child, level, run
 
 ERRORS = ((0.182, 0.0), (0.3, 0.0), (0.05, 0.0), (0.2, 0.5), (0.3, 2.0))
 LEVELS = np.geomspace(0.05, 40.0, 60)
@@ -39,8 +39,10 @@ PATIENTS: dict[str, Json] = {
 }
 
 
-def cohort(levels: NDArray[np.float64], error: tuple[float, float], low_tail: bool = True) -> Cohort:
-    """Levels (ng/mL) of one patient under an error (proportional, additive ng/mL); the doses do not matter here."""
+def cohort(
+    levels: NDArray[np.float64], error: tuple[float, float], low_tail: bool = True, limits: bool = False
+) -> Cohort:
+    """Levels or limits (ng/mL) of one patient under an error (proportional, additive ng/mL); doses do not matter."""
     of = np.zeros(len(levels), dtype=np.intp)
     none = np.zeros(0, dtype=np.intp)
     course = lay_out(
@@ -48,7 +50,7 @@ def cohort(levels: NDArray[np.float64], error: tuple[float, float], low_tail: bo
         of, np.full(len(levels), 24.0), none, np.zeros(0), 1,
     )  # fmt: skip
     return Cohort(
-        course, np.zeros((1, 3)), levels, np.zeros(len(levels), dtype=bool), ResidualError(*error),
+        course, np.zeros((1, 3)), levels, np.full(len(levels), limits), ResidualError(*error),
         Variability(np.eye(1), ("cl",)), low_tail=low_tail,
     )  # fmt: skip
 
@@ -74,13 +76,14 @@ def test_it_is_the_normal_error_above_about_half_the_prediction(error: tuple[flo
     assert not same[low].any()
 
 
+@pytest.mark.parametrize("limits", [False, True])
 @pytest.mark.parametrize("error", ERRORS)
-def test_its_slope_is_exact_and_has_no_step(error: tuple[float, float]) -> None:
-    one, width = cohort(LEVELS, error), 1e-5
+def test_its_slope_is_exact_and_has_no_step(error: tuple[float, float], limits: bool) -> None:
+    one, width = cohort(LEVELS, error, limits=limits), 1e-5
     slope, information = likelihood._misfit_slopes(one, PREDICTIONS[:, None])
     ahead, behind = (likelihood._misfit(one, PREDICTIONS[:, None] * np.exp(step)) for step in (width, -width))
     assert slope == pytest.approx((ahead - behind) / (2.0 * width), rel=1e-5, abs=1e-4 / error[0] ** 2)
-    assert (information > 0.0).all()
+    assert (information >= 0.0).all()
     start = LEVELS + np.sqrt(LEVELS**2 + (error[1] / error[0]) ** 2)
     left, right = (likelihood._misfit_slopes(one, start * side)[0] for side in (1.0 - 1e-9, 1.0 + 1e-9))
     assert left == pytest.approx(right, rel=1e-6)
@@ -112,6 +115,17 @@ def test_a_lower_level_never_predicts_more(name: str) -> None:
     for lower, higher in pairwise(medians):
         assert lower <= higher * (1.0 + SAMPLED)
     assert medians[0] < 0.6 * medians[-1]
+
+
+@pytest.mark.parametrize("name", PATIENTS)
+def test_a_lower_limit_never_predicts_more(name: str) -> None:
+    """One level reported as below 0.5 to 6 ng/mL: the same, and no more than a tenth above that of the limit itself."""
+    limits = (0.5, 1.0, 1.5, 2.0, 3.5, 6.0)
+    medians = [median_trough({**PATIENTS[name], "levels": [censored(336.0, value)]}) for value in limits]
+    for lower, higher in pairwise(medians):
+        assert lower <= higher * (1.0 + SAMPLED)
+    for limit, median in zip(limits, medians, strict=True):
+        assert median <= 1.1 * median_trough({**PATIENTS[name], "levels": [level(336.0, limit)]})
 
 
 def test_diltiazem_and_half_a_nanogram_is_no_reason_to_decrease() -> None:

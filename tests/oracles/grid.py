@@ -231,14 +231,16 @@ class _Density:
         constant = residual["additive_ng_ml"] if residual["kind"] != "proportional" else 0.0
         sd = np.hypot(fraction * predicted, constant)
         z = (level.observed - predicted) / sd
-        if self.low_tail and fraction and not level.is_limit:
-            # from here on a higher prediction would be the likelier, the lower the level is
+        log_density = log_ndtr(z) if level.is_limit else -0.5 * z * z
+        if self.low_tail and fraction:
+            # from here on a higher prediction would be the likelier, the lower the level is: straight on in its log
             start = level.observed + np.sqrt(level.observed**2 + (constant / fraction) ** 2)
-            square = (level.observed - start) ** 2 / ((fraction * start) ** 2 + constant**2)
-            beyond = np.log(np.maximum(predicted / start, 1.0)) / (2.0 * fraction**2)
-            square = np.where(predicted > start, square + beyond, z * z)
-            return np.asarray(-0.5 * square - np.log(sd))
-        return np.asarray(log_ndtr(z)) if level.is_limit else -0.5 * z * z - np.log(sd)
+            near = start * np.exp(np.array([0.0, -1e-4, 1e-4]))
+            there = (level.observed - near) / np.hypot(fraction * near, constant)
+            value, left, right = log_ndtr(there) if level.is_limit else -0.5 * there * there
+            beyond = value + (right - left) / 2e-4 * np.log(np.maximum(predicted / start, 1.0))
+            log_density = np.where(predicted > start, beyond, log_density)
+        return np.asarray(log_density if level.is_limit else log_density - np.log(sd))
 
 
 def _log_typical(name: str, model: Mapping[str, Any], patient: Mapping[str, Any]) -> float:
