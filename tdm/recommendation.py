@@ -45,7 +45,7 @@ def recommend(case: Case) -> Recommendation:
     Raises `Refused` when a hard limit forbids an answer, and `NotConverged` if the mode cannot be certified.
     """
     sources = sources_of(case)
-    estimated = estimate(case)
+    estimated = _by_the_newest(estimate(case))
     history = estimated.history
     response = response_of(history.timeline.counts_by_now(), case.response_definition)
     forecast = forecast_of(estimated)
@@ -71,17 +71,21 @@ def recommend(case: Case) -> Recommendation:
 def estimate(case: Case) -> Estimate:
     """Return the estimate of a case's patient: mode, covariance and posterior draws (units in its fields).
 
-    Where the levels contradict each other and the newest ones, at least two, agree, it rests on these. Raises `Refused`
-    when a hard limit forbids it, and `NotConverged` if the mode cannot be certified.
+    It fits every level, whether or not they agree. Raises `Refused` when a hard limit forbids it, and `NotConverged` if
+    the mode cannot be certified.
     """
     sources = sources_of(case)
     history = read_history(timeline_of(case, sources.interactions), sources.model, sources.label)
     _check_daily_dose(history, sources.model)
-    estimated = estimate_individual(sources.model, history)
+    return estimate_individual(sources.model, history)
+
+
+def _by_the_newest(estimated: Estimate) -> Estimate:
+    """The estimate for a decision: where levels contradict each other and the newest ones, two or more, agree, these."""
     if contradiction(estimated) is None:
         return estimated
-    for newest in range(len(history.used) - 1, 1, -1):
-        later = estimate_individual(sources.model, history.with_newest(newest))
+    for newest in range(len(estimated.history.used) - 1, 1, -1):
+        later = estimate_individual(estimated.model, estimated.history.with_newest(newest))
         if contradiction(later) is None:
             return later
     return estimated

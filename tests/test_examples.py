@@ -329,7 +329,7 @@ def test_the_missed_doses_explain_the_low_level_and_without_them_it_stands_out()
     all_taken = [{"time": "2026-03-02T08:00", "dose_mg": 2, "every_h": 24, "count": 20}]
     other = tdm.recommend(tdm.read_case(changed("censored-missed-doses", doses=all_taken)))
     assert other.fits[0].levels[0].population_ng_ml > 5
-    assert {"check_adherence", "outlier"} <= codes(other)
+    assert {"check_adherence", "unusual_patient"} <= codes(other)
 
 
 def test_missed_doses_would_resolve_the_contradiction() -> None:

@@ -205,6 +205,7 @@ def cohort_of(model: PopulationModel, history: History) -> Cohort:
         censored=np.array([drawn.level.censored or drawn.role == "bound" for drawn in compared], dtype=bool),
         residual=residual_error(model.residual),
         variability=_variability(model, history),
+        low_tail=model.citation is not None,
         **_distribution(history),
     )
     return _in_pieces(cohort, pieces)

@@ -128,7 +128,8 @@ def _steady_state_troughs(at: Parameters, pattern_mg: Sequence[float], every_h: 
 class _Density:
     """Log posterior density in whitened coordinates, up to a constant."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, low_tail: bool = False) -> None:
+        self.low_tail = low_tail
         if case.get("covariates") or case.get("comedications"):
             raise ValueError("only constant covariates and no co-medications here")
         model = case["model"]
@@ -230,7 +231,16 @@ class _Density:
         constant = residual["additive_ng_ml"] if residual["kind"] != "proportional" else 0.0
         sd = np.hypot(fraction * predicted, constant)
         z = (level.observed - predicted) / sd
-        return np.asarray(log_ndtr(z)) if level.is_limit else -0.5 * z * z - np.log(sd)
+        log_density = log_ndtr(z) if level.is_limit else -0.5 * z * z
+        if self.low_tail and fraction:
+            # from here on a higher prediction would be the likelier, the lower the level is: straight on in its log
+            start = level.observed + np.sqrt(level.observed**2 + (constant / fraction) ** 2)
+            near = start * np.exp(np.array([0.0, -1e-4, 1e-4]))
+            there = (level.observed - near) / np.hypot(fraction * near, constant)
+            value, left, right = log_ndtr(there) if level.is_limit else -0.5 * there * there
+            beyond = value + (right - left) / 2e-4 * np.log(np.maximum(predicted / start, 1.0))
+            log_density = np.where(predicted > start, beyond, log_density)
+        return np.asarray(log_density if level.is_limit else log_density - np.log(sd))
 
 
 def _log_typical(name: str, model: Mapping[str, Any], patient: Mapping[str, Any]) -> float:
@@ -468,8 +478,8 @@ class _Rows:
 class GridPosterior:
     """Posterior of the individual's parameters and of functions of them."""
 
-    def __init__(self, case: Case) -> None:
-        self._density = _Density(case)
+    def __init__(self, case: Case, low_tail: bool = False) -> None:
+        self._density = _Density(case, low_tail)
         self._known: dict[tuple[int, ...], list[_Grid]] = {}
 
     def log_density(self, eta: Mapping[str, float]) -> float:
