@@ -81,7 +81,7 @@ def estimate(case: Case) -> Estimate:
 
 
 def _by_the_newest(estimated: Estimate) -> Estimate:
-    """The estimate for a decision: where levels contradict each other and the newest ones, two or more, agree, these."""
+    """The estimate for a decision: of the newest levels alone where these, two or more, agree and all do not."""
     if contradiction(estimated) is None:
         return estimated
     for newest in range(len(estimated.history.used) - 1, 1, -1):
@@ -132,6 +132,7 @@ def _situation(case: Case, sources: Sources, estimated: Estimate, response: Resp
         rules=_rules(sources, estimated),
         responds=response is not None and response.response != "NR",
         low=_low(estimated),
+        seen_taken=any(history.timeline.were_observed(drawn.time_h) for drawn in levels[-1:]),
         disagree=_disagree(estimated),
         irreconcilable=irreconcilable(estimated) is not None,
         accepted_daily_mg=_accepted_daily_mg(estimated, window),
@@ -161,14 +162,13 @@ def _accepted_daily_mg(estimated: Estimate, window: Window | None) -> float | No
 
 
 def _low(estimated: Estimate) -> DrawnLevel | None:
-    """The newest level if it is unexpectedly low, nobody saw the doses before it, and nobody was asked yet."""
+    """The newest level if it is unexpectedly low and its user has not answered why."""
     low = low_levels(estimated)
     if not low or low[-1].drawn is not estimated.history.used[-1]:
         return None
     newest = low[-1].drawn
-    timeline = estimated.history.timeline
-    known = timeline.were_observed(newest.time_h) or timeline.was_answered("check_adherence", newest.time_h)
-    return None if known else newest
+    answered = estimated.history.timeline.was_answered("check_adherence", newest.time_h)
+    return None if answered else newest
 
 
 def _disagree(estimated: Estimate) -> bool:

@@ -53,7 +53,7 @@ def _advice(
     asks = restrained and decision.restraints[0].cause == "response"  # it says both chances and asks
     if not decision.expected_to_reach and not asks:
         advice = say("{advice} It is not expected to reach the window.", advice=advice)
-    if situation.low is not None:
+    if situation.low is not None and not situation.seen_taken:
         advice = say("First check adherence and repeat the level. Then: {advice}", advice=advice)
     elif situation.disagree:
         advice = say("The levels contradict each other: first check them and repeat one. Then: {advice}", advice=advice)

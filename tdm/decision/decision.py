@@ -240,14 +240,17 @@ def _chosen(situation: Situation, current: Offered | None, eligible: Sequence[Of
     """The present dosing while it is good enough, or else the best of what may be advised (in order of rank)."""
     if situation.window is None or not eligible:
         return eligible[0] if eligible else None
-    if current is None or eligible[0].within < EVEN_CHANCE:
+    if current is None:
         return eligible[0]
     if current.above <= KEEP_ABOVE:
+        if eligible[0].within < EVEN_CHANCE:
+            return eligible[0]
         keeps = _is_good(situation, current) or current.score >= max(one.score for one in eligible) - KEEP_WITHIN
         return current if keeps else eligible[0]
-    # too often above: anything less, or anything that is not, comes before going on
-    safer = [one for one in eligible if one is not current and one.above < current.above]
-    return safer[0] if safer else current
+    # too often above: what is less often above comes before going on, if it is good enough or not worse by the score
+    safer = [one for one in eligible if one.above < current.above]
+    good = [one for one in safer if one.within >= EVEN_CHANCE or one.score >= current.score]
+    return good[0] if good else current
 
 
 def _is_good(situation: Situation, current: Offered) -> bool:

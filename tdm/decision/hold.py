@@ -53,7 +53,8 @@ def high_trough(situation: Situation, forecast: Forecast) -> HighTrough | NotFol
     """Return the trough (ng/mL) for which sirolimus is held, or the hold that was not followed, or None."""
     measured = unanswered_high(situation)
     if measured is not None:
-        old = situation.now_h - measured.time_h > 24.0 * HOLD_STALE_DAYS
+        # any level since keeps the question open, even one that does not end the hold
+        old = situation.now_h - situation.levels[-1].time_h > 24.0 * HOLD_STALE_DAYS
         if old and situation.last_dose_since(measured.time_h):
             return NotFollowed(measured)
         return HighTrough(measured.level.value_ng_ml, measured)

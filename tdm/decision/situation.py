@@ -28,8 +28,8 @@ class Situation:
 
     `levels` are those drawn by `now`, in order of time. `changes_h` are the times at which dosing or interacting drugs
     changed, `drug_changes_h` those of the drugs alone, those that start soon included. `last_dose_since` tells whether
-    a dose was given after a time. `low` is the newest level if it is unexpectedly low,
-    `disagree` says that the levels do not fit one patient, `irreconcilable` that two results of the newest instant
+    a dose was given after a time. `low` is the newest level if it is unexpectedly low and nobody said why, `seen_taken`
+    says that somebody saw the doses before it being taken. `disagree` says that the levels do not fit one patient, `irreconcilable` that two results of the newest instant
     exclude each other. `most_daily_mg` is a hard limit of the model. `accepted_daily_mg` is the daily dose under which
     the last trough was at or below the top of the window.
     """
@@ -53,6 +53,7 @@ class Situation:
     rules: tuple[Rule, ...] = ()
     responds: bool = False
     low: DrawnLevel | None = None
+    seen_taken: bool = False
     disagree: bool = False
     irreconcilable: bool = False
     accepted_daily_mg: float | None = None

@@ -66,6 +66,8 @@ def _high_levels(situation: Situation, decision: Decision, forecast: Forecast, c
         high = decision.trough
     else:
         high = highest_trough(situation, forecast)
+    if isinstance(decision, NoAdvice) and decision.trough is not None:
+        return  # the hold that was not followed says it
     found = trough_in_words(high, clock, situation.now_h)
     if high.ng_ml > situation.critical_ng_ml:
         yield finding("level_above_20", critical=f"{situation.critical_ng_ml:g} ng/mL", found=found)
