@@ -1009,6 +1009,13 @@ def test_only_the_newest_level_asks_for_adherence_first() -> None:
     assert "check_adherence" in codes(bound_since), "a level that is not fitted answers nothing"
 
 
+def test_a_low_level_of_observed_doses_never_leads_to_less_than_a_higher_one() -> None:
+    """4 mg once daily, every dose seen: 0.5 ng/mL cannot be a reason for less of the drug than 4 or 7 ng/mL are."""
+    doses = [{**run(4, 14), "taken": "observed"}]
+    advised = [daily(on(4, 14, level(336.0, value), doses=doses)) for value in (0.5, 1.0, 2.0, 4.0, 7.0, 14.0)]
+    assert advised == sorted(advised, reverse=True)
+
+
 # --- the next level ---------------------------------------------------------------------------------------------------
 
 
