@@ -28,10 +28,10 @@ class Situation:
 
     `levels` are those drawn by `now`, in order of time. `changes_h` are the times at which dosing or interacting drugs
     changed, `drug_changes_h` those of the drugs alone, those that start soon included. `last_dose_since` tells whether
-    a dose was given after a time. `low` is the newest level if it is unexpectedly low and nobody said why, `seen_taken`
-    says that somebody saw the doses before it being taken. `disagree` says that the levels do not fit one patient, `irreconcilable` that two results of the newest instant
-    exclude each other. `most_daily_mg` is a hard limit of the model. `accepted_daily_mg` is the daily dose under which
-    the last trough was at or below the top of the window.
+    a dose was given after a time. `low` is the newest level if it is unexpectedly low and nobody said why, and
+    `seen_taken` says that somebody saw the doses before it being taken. `disagree` says that the levels do not fit one
+    patient, `irreconcilable` that two results of the newest instant exclude each other. `most_daily_mg` is a hard limit
+    of the model, `accepted_daily_mg` the daily dose under which the last trough was at or below the top of the window.
     """
 
     now_h: float
