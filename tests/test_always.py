@@ -66,6 +66,7 @@ def check(found: tdm.Recommendation) -> None:
             assert chances.below + chances.within + chances.above == pytest.approx(1.0, abs=2e-6)
 
 
+@pytest.mark.slow
 @EVERY_CASE
 @given(st.randoms(use_true_random=False))
 def test_every_case_is_answered_or_refused(draw: Random) -> None:

@@ -186,7 +186,8 @@ def own_choice(case: Json, eligible: list[Rated], current: Pattern | None, low: 
         return eligible[0]
     if going_on.above > 0.10:
         safer = [each for each in eligible if each.above < going_on.above]
-        return next(each for each in eligible if each is not going_on) if safer else eligible[0]
+        good = [each for each in safer if each.within >= 0.5 or each.score >= going_on.score]
+        return good[0] if good else going_on
     last = next((each.get("level_ng_ml") for each in reversed(case.get("levels", []))), None)
     is_good = last is not None and low <= last <= high and going_on.within >= 0.8
     near = going_on.score >= max(each.score for each in eligible) - 0.05

@@ -419,7 +419,7 @@ def test_four_azoles_in_sequence_are_answered_with_the_typical_ratio_of_the_weak
         ["cl", "v", "f_voriconazole", "f_posaconazole", "f_isavuconazole", "f_fluconazole"]
     )
     (simplified,) = [one for one in found.findings if one.code == "interaction_simplified"]
-    assert simplified.message.startswith("itraconazole: ")
+    assert simplified.message.startswith("Itraconazole: ")
 
 
 def test_a_drug_without_a_random_effect_keeps_its_typical_ratio() -> None:

@@ -23,6 +23,8 @@ from tdm.pk.event_table import Runs, lay_out
 from tdm.pk.one_compartment import unit_troughs
 from tests.bedside import Json, adult, censored, child, level, run
 
+pytestmark = pytest.mark.slow
+
 ERRORS = ((0.182, 0.0), (0.3, 0.0), (0.05, 0.0), (0.2, 0.5), (0.3, 2.0))
 LEVELS = np.geomspace(0.05, 40.0, 60)
 PREDICTIONS = np.geomspace(0.02, 200.0, 240)

@@ -15,6 +15,8 @@ import tdm
 from tdm.pk.one_compartment import steady_state_troughs
 from tests.oracles.tight import tight_case
 
+pytestmark = pytest.mark.slow
+
 AT = (0.1, 0.5, 0.9)
 CHANCE = 0.01
 QUANTILES = {
