@@ -61,6 +61,10 @@ messages:
 corpus *arguments:
     {{ bin }}/python -m tests.corpus {{ arguments }}
 
+# The studies among the tests at their whole size (some ten minutes)
+studies:
+    TDM_STUDIES=1 {{ bin }}/python -m pytest -n 2 --dist worksteal tests/test_always.py tests/test_false_alarms.py
+
 # Speed, as ratios measured in one run
 bench:
     {{ bin }}/python -m tests.benchmark

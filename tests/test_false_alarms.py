@@ -15,10 +15,11 @@ from scipy.stats import binom
 
 import tdm
 from tests.bedside import Json, adult, level, run
+from tests.studies import size
 
 CL, V, KA, RESIDUAL = 7.09, 496.0, 0.75, 0.182
 OMEGA = np.array([[0.324**2, 0.0665], [0.0665, 0.427**2]])
-PATIENTS = 300
+PATIENTS = size(2000, 120)
 ALLOWED = 0.01
 ALPHA = 1e-4
 FIRST_DAY, EVERY_DAYS = 56, 7
