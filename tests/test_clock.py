@@ -83,9 +83,7 @@ def test_the_kinds_of_time_are_told_apart() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "time", [0.0, -12.5, "2026-03-02T08:00:00", "2026-03-02T08:00:00+08:00"]
-)
+@pytest.mark.parametrize("time", [0.0, -12.5, "2026-03-02T08:00:00", "2026-03-02T08:00:00+08:00"])
 def test_a_time_is_written_as_it_was_read_to_the_minute(time: float | str) -> None:
     assert write_time(read_time(time)) == time
 

@@ -85,14 +85,14 @@ def test_a_catalogue_that_is_behind_is_noticed(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_new_message_is_found_wherever_it_stands() -> None:
-    source = b'''
+    source = b"""
 say("One {a}.", a="x")
 say("Two" if condition else "Three" if other else "Four")
 say(TABLE[key])
 listed(parts)
 listed(parts, " and ")
 sentences(parts)
-'''
+"""
     found = {text for _, _, text, _ in sentences_of(BytesIO(source), (), (), {})}
     joined = {(LIST, "{0}; {1}"), (LIST, "{0} and {1}"), (LIST, "{0} {1}")}
     assert found == {"One {a}.", "Two", "Three", "Four", *joined}

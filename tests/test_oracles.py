@@ -90,9 +90,7 @@ def test_exact_concentration_is_continuous_across_the_two_ways_to_write_it() -> 
     """ka - k passes the threshold between difference and expm1 without a step."""
     rates = [0.5 + exact.SMALL / 10.0 * factor for factor in (0.999999, 1.000001)]
     with mp.workdps(exact.DIGITS):
-        below, above = (
-            exact.concentration([(0.0, 1.0)], [(0.0, 8.0, 16.0, ka)], 10.0) for ka in rates
-        )
+        below, above = (exact.concentration([(0.0, 1.0)], [(0.0, 8.0, 16.0, ka)], 10.0) for ka in rates)
         slope = exact.log_gradient([(0.0, 1.0)], [(0.0, 8.0, 16.0, rates[0])], 10.0)[2]
         expected = slope * mp.log(mp.mpf(rates[1]) / mp.mpf(rates[0]))
         assert abs((above - below) / expected - 1) < mp.mpf("1e-8")
@@ -143,16 +141,13 @@ def test_run_of_a_million_doses_reaches_steady_state() -> None:
 
 @pytest.mark.parametrize("pattern", [[2.0], [1.0, 2.0], [2.0, 0.5, 1.0]])
 @pytest.mark.parametrize(("cl", "v", "ka"), [(10, 300, 0.75), (8, 16, 0.5), (2.5, 950, 0.3)])
-def test_steady_state_is_the_end_of_a_long_run(
-    pattern: list[float], cl: float, v: float, ka: float
-) -> None:
+def test_steady_state_is_the_end_of_a_long_run(pattern: list[float], cl: float, v: float, ka: float) -> None:
     troughs = exact.steady_state_troughs(pattern, 12.0, cl, v, ka)
     n, cycles = len(pattern), 1500
     for i, trough in enumerate(troughs):
         time = 12.0 * (n * (cycles - 1) + i)
         parts = [
-            exact.run_concentration(dose, 12.0 * n, cycles, 12.0 * j, cl, v, ka, time)
-            for j, dose in enumerate(pattern)
+            exact.run_concentration(dose, 12.0 * n, cycles, 12.0 * j, cl, v, ka, time) for j, dose in enumerate(pattern)
         ]
         with mp.workdps(exact.DIGITS):
             assert abs(mp.fsum(parts) / trough - 1) < mp.mpf("1e-17")
@@ -277,9 +272,7 @@ def test_grid_density_agrees_with_plain_on_all_cases() -> None:
         etas = [{name: float(rng.normal(0, 0.3)) for name in names} for _ in range(2)]
         by_plain = [plain.objective(each.case, eta) for eta in etas]
         by_grid = [-2 * posterior.log_density(eta) for eta in etas]
-        assert by_plain[1] - by_plain[0] == pytest.approx(
-            by_grid[1] - by_grid[0], rel=1e-7, abs=1e-7
-        )
+        assert by_plain[1] - by_plain[0] == pytest.approx(by_grid[1] - by_grid[0], rel=1e-7, abs=1e-7)
 
 
 @pytest.mark.parametrize("entry", REFERENCE, ids=[entry["id"] for entry in REFERENCE])
@@ -324,10 +317,7 @@ def test_two_optima_are_found_where_one_descent_ends_in_the_worse(name: str) -> 
     better, worse = plain.global_mode(case)[:2]
     assert better.objective < worse.objective
     assert plain.bfgs(case).objective == pytest.approx(worse.objective, abs=1e-6)
-    scan = [
-        plain.objective(case, {"cl": cl, "v": v})
-        for cl, v in product(np.linspace(-2, 2, 41), repeat=2)
-    ]
+    scan = [plain.objective(case, {"cl": cl, "v": v}) for cl, v in product(np.linspace(-2, 2, 41), repeat=2)]
     assert better.objective <= min(scan)
     assert min(scan) < worse.objective
 
@@ -341,9 +331,7 @@ def individual(case: cases.Json, eta: dict[str, float]) -> tuple[float, float, f
     return cl, v, ka
 
 
-def far_troughs(
-    pattern_mg: tuple[float, ...], every_h: float, cl: float, v: float, ka: float
-) -> Array:
+def far_troughs(pattern_mg: tuple[float, ...], every_h: float, cl: float, v: float, ka: float) -> Array:
     """Pre-dose concentrations (ng/mL) after 600 doses, by summing what each has left."""
     ago = np.arange(1, 601)
     left = plain.bateman(np.ones(len(ago)), ago * every_h, cl, v, ka)
@@ -360,9 +348,7 @@ def importance_sample(case: cases.Json, count: int, seed: int) -> tuple[list[Any
     around = [(list(m.eta.values()), 1.3 * m.covariance) for m in modes if m.objective < best + 30]
     parts = [multivariate_t(m, s, df=6) for m, s in [*around, (np.zeros(len(prior)), prior)]]
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate(
-        [np.reshape(t.rvs(count // len(parts), random_state=rng), (-1, len(prior))) for t in parts]
-    )
+    drawn = np.concatenate([np.reshape(t.rvs(count // len(parts), random_state=rng), (-1, len(prior))) for t in parts])
     proposal = np.mean([np.reshape(t.pdf(drawn), -1) for t in parts], axis=0)
     target = np.array([plain.objective_at(given, eta) for eta in drawn])
     weights = np.exp(-(target - best) / 2) / proposal
@@ -403,9 +389,7 @@ def test_grid_agrees_with_monte_carlo(name: str) -> None:
         for of, value in asked.items():
             limit = posterior.trough_quantile(each.pattern_mg, each.every_h, p, of)
             assert_share(value <= limit, weights, p)
-    below, within, above = posterior.probabilities(
-        each.pattern_mg, each.every_h, each.low_ng_ml, each.high_ng_ml
-    )
+    below, within, above = posterior.probabilities(each.pattern_mg, each.every_h, each.low_ng_ml, each.high_ng_ml)
     is_above = troughs.max(axis=1) > each.high_ng_ml
     is_below = ~is_above & (troughs.min(axis=1) < each.low_ng_ml)
     assert_share(is_above, weights, above)
@@ -449,9 +433,7 @@ def test_grid_agrees_with_quadrature_in_one_dimension(name: str) -> None:
 
     from_high = crossing(each.high_ng_ml, np.max)
     from_low = max(crossing(each.low_ng_ml, np.min), from_high)
-    below, within, above = posterior.probabilities(
-        each.pattern_mg, each.every_h, each.low_ng_ml, each.high_ng_ml
-    )
+    below, within, above = posterior.probabilities(each.pattern_mg, each.every_h, each.low_ng_ml, each.high_ng_ml)
     assert above == pytest.approx(mass(first, from_high) / total, abs=1e-5)
     assert within == pytest.approx(mass(from_high, from_low) / total, abs=1e-5)
     assert below == pytest.approx(mass(from_low, last) / total, abs=1e-5)

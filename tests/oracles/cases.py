@@ -66,9 +66,7 @@ def from_reference(entry: Mapping[str, Any]) -> Json:
         "patient": {"weight_kg": entry["weight_kg"], "age_years": 40},
         "model": {
             "id": entry["id"].replace("_", "-"),
-            "parameters": _parameters(
-                model["cl_l_per_h_at_70_kg"], model["v_l_at_70_kg"], model["ka_per_h"]
-            ),
+            "parameters": _parameters(model["cl_l_per_h_at_70_kg"], model["v_l_at_70_kg"], model["ka_per_h"]),
             "covariates": [
                 _weight_effect("cl", model["cl_weight_exponent"]),
                 _weight_effect("v", model["v_weight_exponent"]),
@@ -123,8 +121,7 @@ def _plausible(kind: str, index: int, rng: np.random.Generator) -> tuple[Json, d
             reported = _reported(kind, case["model"]["residual"], true, rng)
             if reported is not None:
                 case["levels"] = [
-                    {"time": level["time"], **report}
-                    for level, report in zip(case["levels"], reported, strict=True)
+                    {"time": level["time"], **report} for level, report in zip(case["levels"], reported, strict=True)
                 ]
                 return case, eta
     raise RuntimeError(f"no plausible case of kind {kind} in {ATTEMPTS} attempts")
@@ -253,9 +250,7 @@ def _true_eta(case: Json, index: int, rng: np.random.Generator) -> dict[str, flo
     return {name: float(value) for name, value in zip(omega["of"], eta, strict=True)}
 
 
-def _reported(
-    kind: str, residual: Json, true: np.ndarray[Any, Any], rng: np.random.Generator
-) -> list[Json] | None:
+def _reported(kind: str, residual: Json, true: np.ndarray[Any, Any], rng: np.random.Generator) -> list[Json] | None:
     """What the laboratory reports, with residual error; None if this is not of the kind."""
     sd = plain.residual_sd(residual, true)
     noise = sd * rng.standard_normal(len(true))
@@ -272,10 +267,7 @@ def _reported(
     below = [value < limit for value in level]
     if not any(below) or (all(below) and rng.random() < 0.8):
         return None
-    return [
-        {"below_ng_ml": limit} if low else report
-        for low, report in zip(below, measured, strict=True)
-    ]
+    return [{"below_ng_ml": limit} if low else report for low, report in zip(below, measured, strict=True)]
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -70,9 +70,7 @@ def _stretches(pieces: Sequence[Piece], shift: Sequence[mpf]) -> list[tuple[mpf,
     ]
 
 
-def _concentration(
-    doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float, shift: Sequence[mpf]
-) -> mpf:
+def _concentration(doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float, shift: Sequence[mpf]) -> mpf:
     """Concentration (ng/mL) in the current working precision: from event to event."""
     stretches = _stretches(pieces, shift)
     stop = mpf(time_h)
@@ -101,9 +99,7 @@ def concentration(doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float)
     return _rounded(value)
 
 
-def log_gradient(
-    doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float
-) -> tuple[mpf, mpf, mpf]:
+def log_gradient(doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float) -> tuple[mpf, mpf, mpf]:
     """Derivatives (ng/mL) of the concentration by ln CL, ln V and ln ka, all pieces together.
 
     Central differences with a step of 10**-30 in so many digits that neither the step nor the
@@ -122,9 +118,7 @@ def log_gradient(
     return _rounded(by_cl), _rounded(by_v), _rounded(by_ka)
 
 
-def steady_state_troughs(
-    pattern_mg: Sequence[float], every_h: float, cl: float, v: float, ka: float
-) -> list[mpf]:
+def steady_state_troughs(pattern_mg: Sequence[float], every_h: float, cl: float, v: float, ka: float) -> list[mpf]:
     """Concentrations (ng/mL) just before each dose of a cycle repeated for ever.
 
     The doses of ``pattern_mg`` follow one another every ``every_h`` h, the first again after the

@@ -118,10 +118,7 @@ def _steady_state_troughs(at: Parameters, pattern_mg: Sequence[float], every_h: 
 
     n = len(pattern_mg)
     remains = {ago: left(ago) for ago in range(1, n + 1)}
-    before = [
-        sum((pattern_mg[(j - ago) % n] * remains[ago] for ago in remains), np.zeros(()))
-        for j in range(n)
-    ]
+    before = [sum((pattern_mg[(j - ago) % n] * remains[ago] for ago in remains), np.zeros(())) for j in range(n)]
     return np.stack(before)
 
 
@@ -133,9 +130,7 @@ class _Density:
         if case.get("covariates") or case.get("comedications"):
             raise ValueError("only constant covariates and no co-medications here")
         model = case["model"]
-        self.log_typical = {
-            name: _log_typical(name, model, case["patient"]) for name in ("cl", "v", "ka")
-        }
+        self.log_typical = {name: _log_typical(name, model, case["patient"]) for name in ("cl", "v", "ka")}
         of = list(model["omega"]["of"])
         self.ratio_first = "cl" in of and "v" in of
         self.order = [name for name in ("k", "ka", "cl", "v") if name in self._varying(of)]
@@ -191,10 +186,7 @@ class _Density:
             amount = sum(
                 (
                     run.dose
-                    * (
-                        _geometric_sum(at.k, since, run.every, count)
-                        - _geometric_sum(ka, since, run.every, count)
-                    )
+                    * (_geometric_sum(at.k, since, run.every, count) - _geometric_sum(ka, since, run.every, count))
                     for run, count, since in level.seen
                 ),
                 np.zeros(()),
@@ -494,9 +486,7 @@ class GridPosterior:
         depth = self._density.depth_of(name)
         return self._quantile(lambda at: np.log(getattr(at, name)), depth, p)
 
-    def trough_quantile(
-        self, pattern_mg: Sequence[float], every_h: float, p: float, of: int | Summary = 0
-    ) -> float:
+    def trough_quantile(self, pattern_mg: Sequence[float], every_h: float, p: float, of: int | Summary = 0) -> float:
         """Quantile of the own steady-state pre-dose concentration (ng/mL), no residual error.
 
         ``of`` says which of a cycle: before dose number ``of``, or the lowest, highest or mean.
@@ -571,8 +561,7 @@ class GridPosterior:
                 return answer
             worst = max(tolerance / len(shape), max(changes) / 10)
             shape = tuple(
-                2 * nodes - 1 if change >= worst else nodes
-                for nodes, change in zip(shape, changes, strict=True)
+                2 * nodes - 1 if change >= worst else nodes for nodes, change in zip(shape, changes, strict=True)
             )
             if np.prod(shape) > MOST_POINTS:
                 raise NotConvergedError(f"changes of {changes}, refused a grid of {shape}")

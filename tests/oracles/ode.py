@@ -65,9 +65,7 @@ def concentration(doses: Sequence[Dose], pieces: Sequence[Piece], time_h: float)
     return float(1000.0 * amounts[1] / _piece_at(pieces, time_h)[2])
 
 
-def steady_state_troughs(
-    pattern_mg: Sequence[float], every_h: float, cl: float, v: float, ka: float
-) -> list[float]:
+def steady_state_troughs(pattern_mg: Sequence[float], every_h: float, cl: float, v: float, ka: float) -> list[float]:
     """Concentrations (ng/mL) just before each dose of a cycle repeated for ever.
 
     One cycle is integrated from nothing, from 1 mg in the depot and from 1 mg in the centre; the

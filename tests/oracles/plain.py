@@ -227,10 +227,7 @@ def gradient_at(given: Problem, eta: Array) -> NDArray[np.float64]:
 def hessian_at(given: Problem, eta: Array) -> NDArray[np.float64]:
     """Hessian of the objective: central differences of the exact gradient."""
     steps = HESSIAN_STEP * np.eye(len(eta))
-    columns = [
-        (gradient_at(given, eta + step) - gradient_at(given, eta - step)) / (2 * HESSIAN_STEP)
-        for step in steps
-    ]
+    columns = [(gradient_at(given, eta + step) - gradient_at(given, eta - step)) / (2 * HESSIAN_STEP) for step in steps]
     hessian = np.array(columns)
     return (hessian + hessian.T) / 2
 
@@ -298,9 +295,7 @@ def _local_minima(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _descended(given: Problem, start: Sequence[float] | Array) -> Array:
     """The end of one BFGS run with the exact gradient."""
-    found = minimize(
-        lambda eta: objective_at(given, eta), start, jac=lambda eta: gradient_at(given, eta)
-    )
+    found = minimize(lambda eta: objective_at(given, eta), start, jac=lambda eta: gradient_at(given, eta))
     return np.asarray(found.x, dtype=np.float64)
 
 
