@@ -63,7 +63,7 @@ corpus *arguments:
 
 # The studies among the tests at their whole size (some ten minutes)
 studies:
-    TDM_STUDIES=1 {{ bin }}/python -m pytest -n 2 --dist worksteal tests/test_always.py tests/test_false_alarms.py
+    TDM_STUDIES=1 {{ bin }}/python -m pytest -n 2 --dist worksteal tests/test_always.py tests/test_false_alarms.py tests/test_posterior.py tests/test_mode.py
 
 # Speed, as ratios measured in one run
 bench:

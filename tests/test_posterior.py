@@ -23,11 +23,12 @@ from tdm.knowledge.protocol import Window
 from tdm.pk.one_compartment import steady_state_troughs
 from tests.bedside import estimate_of_all_levels
 from tests.oracles import cases, grid
+from tests.studies import size
 
 Floats = NDArray[np.float64]
 Json = dict[str, Any]
 
-RANDOM_CASES = 200
+RANDOM_CASES = size(200, 100)
 PROBABILITY = 0.005
 TROUGH_QUANTILE = 0.005
 PARAMETER_QUANTILE = 0.01
