@@ -215,9 +215,9 @@ def in_two_runs(case: Json, draw: Random) -> Json | None:
 
 
 def one_by_one(case: Json, draw: Random) -> Json | None:
-    """Every run as single doses; a gap is not a dose that is told to have been missed, nor one only prescribed."""
+    """Every run as single doses; a gap is not a dose that is told to have been missed."""
     runs = case.get("doses", [])
-    told = any("missed" in one or one.get("taken") == "prescribed" for one in runs)
+    told = any("missed" in one for one in runs)
     if not any("count" in one for one in runs) or told:
         return None
     return {**case, "doses": [each for one in runs for each in (single(one) if "count" in one else [one])]}
@@ -252,13 +252,15 @@ def difference(one: tdm.Recommendation | list[str], other: tdm.Recommendation | 
     proposals = [each.proposal.regimen if each.proposal else None for each in (one, other)]
     if proposals[0] is not None and proposals[1] is not None and not proposals[0].is_like(proposals[1]):
         return f"{proposals[0].in_words()} and {proposals[1].in_words()}"
+    # an answer that reports its own numerical error is only as close as it says
+    close = CLOSE if all(each.code != "numerical_error" for each in (*one.findings, *other.findings)) else 5.0 * CLOSE
     for option in one.options:
         like = [each for each in other.options if each.regimen.is_like(option.regimen) and each.asked == option.asked]
         for each in like[:1]:
             if option.probability is not None and each.probability is not None:
                 for name in ("below", "within", "above"):
                     apart = abs(getattr(option.probability, name) - getattr(each.probability, name))
-                    if apart > CLOSE:
+                    if apart > close:
                         return f"{option.regimen.in_words()}: {name} differs by {apart:.4f}"
     return ""
 

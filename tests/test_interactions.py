@@ -19,7 +19,9 @@ from scipy.stats import norm
 import tdm
 from tdm.inference.likelihood import objective, objective_with_slopes
 from tdm.knowledge.seeds import load_interactions
+from tdm.patient.drug_effects import Interaction
 from tdm.patient.estimate import concentrations_at, individual
+from tdm.patient.timeline import Spell
 from tests.bedside import Json, adult, answer, codes, findings, level, option, run, site_model
 from tests.oracles import ode
 
@@ -464,3 +466,15 @@ def test_doses_that_were_only_prescribed_keep_what_is_unsure_about_them() -> Non
     found = answer(patient_on(*drugs, on("verapamil"), **vague))
     assert sorted(found.fits[0].eta) == sorted([*EFFECTS, "f_adherence", "f_diltiazem", "f_letermovir"])
     assert "interaction_simplified" in {one.code for one in found.findings}
+
+
+def test_a_step_of_induction_has_one_size_however_it_is_cut() -> None:
+    """What else changes amid a step starts a piece of its own there; the inducer's part is that of its whole step."""
+    inducer = Interaction("f_inducer", (Spell(0, "inducer", None, 0.0, 1000.0),), ln_cl=0.5, induction=True)
+    for begin, end in pairwise(inducer.change_times_h()):
+        parts = {round(inducer.part_from(begin + share * (end - begin)), 12) for share in (0.0, 0.2, 0.5, 0.9)}
+        assert len(parts) == 1
+        (part,) = parts
+        least, most = sorted((inducer.induced_at(begin), inducer.induced_at(end)))
+        assert least < part < most or end == 1000.0
+    assert inducer.part_from(-5.0) == 0.0

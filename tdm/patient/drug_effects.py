@@ -66,10 +66,13 @@ class Interaction:
         """
         if not self.induction:
             return float(self.taken_at(hours))
-        later = [time for time in self.change_times_h() if time > hours]
+        changes = self.change_times_h()
+        later = [time for time in changes if time > hours]
         if not later or math.isinf(hours):
             return float(self.taken_at(hours))
-        return self.induced_at(0.5 * (hours + later[0]))
+        # the step is the inducer's own: what else changes amid it does not move its middle
+        begun = max((time for time in changes if time <= hours), default=hours)
+        return self.induced_at(0.5 * (begun + later[0]))
 
     def induced_at(self, hours: float) -> float:
         """Return the part (0 to 1, no unit) to which an inducer's effect has come at a time (h), by its half-time."""
