@@ -223,12 +223,32 @@ def one_by_one(case: Json, draw: Random) -> Json | None:
     return {**case, "doses": [each for one in runs for each in (single(one) if "count" in one else [one])]}
 
 
+def renewed_drugs(case: Json, draw: Random) -> Json | None:
+    """Every drug in two orders, the second from some time within the first on, known by its other entries or not."""
+    drugs = [one for one in case.get("comedications", []) if isinstance(one.get("start"), (int, float))]
+    if not drugs:
+        return None
+    orders: list[Json] = []
+    for one in case["comedications"]:
+        if one not in drugs:
+            orders.append(one)
+            continue
+        days = draw.randint(1, 5)
+        if one.get("stop") is not None and one["stop"] <= one["start"] + 24.0 * days:
+            orders.append(one)
+            continue
+        seam = one["start"] + 24.0 * days
+        orders += [{**one, "stop": seam}, {**one, "start": seam - 24.0 * draw.choice([0, 0.5])}]
+    return {**case, "comedications": orders}
+
+
 WAYS: dict[str, Way] = {
     "rows in another order": shuffled,
     "another origin of time": another_origin,
     "ug/L": other_units,
     "a run in two": in_two_runs,
     "doses one by one": one_by_one,
+    "a drug order renewed": renewed_drugs,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tdm.knowledge.assay import METHODS, is_immunoassay, method_of, methods_named
+from tdm.knowledge.assay import METHODS, is_immunoassay, may_be_one_assay, method_of, methods_named
 
 SPELLINGS = {
     "separating": (
@@ -91,6 +91,36 @@ def test_a_name_that_is_denied_or_none_is_not_known(name: str) -> None:
 def test_a_name_of_two_families_is_not_known(name: str) -> None:
     assert len(methods_named(name)) == 2
     assert method_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("CMIA lot no. 123", "cmia"),
+        ("CMIA no 3", "cmia"),
+        ("LC-MS/MS without derivatisation", "separating"),
+        ("非免疫法 LC-MS/MS", "separating"),
+        ("non-isotopic EMIT", "emit"),
+    ],
+)
+def test_a_denial_of_something_else_denies_no_method(name: str, family: str) -> None:
+    found = method_of(name)
+    assert found is not None
+    assert found.family == family
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may_be"),
+    [
+        ("CMIA", "Abbott Architect", True),
+        ("LC-MS/MS", None, True),
+        ("in-house kit", "in house kit", True),
+        ("CMIA", "LC-MS/MS", False),
+        ("some kit", "another kit", False),
+    ],
+)
+def test_two_names_may_be_one_assay(one: str | None, other: str | None, may_be: bool) -> None:
+    assert may_be_one_assay(one, other) is may_be
 
 
 def test_what_is_suggested_names_its_method() -> None:

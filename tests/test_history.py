@@ -668,3 +668,44 @@ def test_a_renewed_order_beside_the_old_one_is_asked_about() -> None:
         assert part in asked.message
     assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 672.0)], now=700.0))
     assert "runs_overlap" not in codes(adult(doses=[run(1, 28), run(1, 28, 484.0)], now=480.0)), "planned"
+
+
+# --- entries that said one thing and were read as another ------------------------------------------------------------
+
+
+def test_half_a_dose_instead_of_a_missed_one_is_no_second_dose() -> None:
+    """Of a run of 28 one was missed, and half of it was taken then; without the miss there would be two doses."""
+    half = dose(240.0, 0.5)
+    case = adult(doses=[{**run(1, 28), "missed": [240.0]}, half], levels=[level(672.0, LABEL_LEVEL)], now=672.0)
+    assert answer(case).decision != "none"
+    with pytest.raises(tdm.Refused) as refused:
+        tdm.read_case(changed(case, doses=[run(1, 28), half]))
+    assert [one.code for one in refused.value.problems] == ["two_doses_at_one_instant"]
+
+
+@pytest.mark.parametrize("time", [-24.0, 0.0])
+def test_a_covariate_that_holds_from_the_first_dose_on_is_not_assumed(time: float) -> None:
+    given = adult(doses=[run(1, 28)], levels=[level(672.0, 4.0)], now=672.0)
+    given["patient"].pop("hematocrit_percent", None)
+    known = changed(given, patient={**given["patient"], "hematocrit_percent": 30.0})
+    later = changed(given, covariates=[{"time": time, "hematocrit_percent": 30.0}])
+    assert not [one for one in answer(later).basis.assumed if "hematocrit" in one.field]
+    assert [one for one in answer(given).basis.assumed if "hematocrit" in one.field]
+    assert answer(later).options == answer(known).options
+
+
+def test_a_change_with_nothing_but_null_is_no_change() -> None:
+    with pytest.raises(tdm.Refused) as refused:
+        tdm.read_case(adult(doses=[run(1, 28)], covariates=[{"time": 600.0, "weight_kg": None}]))
+    assert "missing_field" in [one.code for one in refused.value.problems]
+
+
+def test_a_class_of_the_liver_beside_many_drugs_is_answered() -> None:
+    """A model whose clearance does not vary has one more random effect for the liver; drugs leave it its place."""
+    drugs = ["diltiazem", "fluconazole", "ketoconazole", "erythromycin", "verapamil", "rifampicin", "clarithromycin"]
+    case = adult(
+        doses=[run(1, 28)], levels=[level(672.0, 6.0)], now=672.0, comedications=[{"name": name} for name in drugs]
+    )
+    model = site_model(omega={"of": ["v"], "covariance": [[0.2]]})
+    case = changed(case, model=model, patient={**case["patient"], "child_pugh": "B"})
+    assert answer(case).options

@@ -186,8 +186,9 @@ def pieces_by_hand(drug: str, start: float, stop: float, cl: float, v: float) ->
     if drug != "rifampicin":
         return [(-math.inf, cl, v, 0.0), (start, cl, v, 1.0), (stop, cl, v, 0.0)]
     waits = [-84.0 * math.log2(1.0 - number / 8.0) for number in range(8)]
-    steps = sorted([start + wait for wait in waits] + [stop + wait for wait in waits])
-    parts = [0.0] + [induced(0.5 * (a + b), start, stop) for a, b in pairwise(steps)] + [0.0]
+    steps = [start + wait for wait in waits] + [stop + wait for wait in waits]
+    come = [*((number + 0.5) / 8.0 for number in range(7)), 1.0]
+    parts = [0.0, *come, *(induced(stop, start, stop) * (1.0 - part) for part in come)]
     auc, _, cmax = PUBLISHED[drug]
     assert cmax is not None
     return [(time, cl * (cmax / auc) ** part, v, part) for time, part in zip([-math.inf, *steps], parts, strict=True)]
@@ -470,7 +471,7 @@ def test_doses_that_were_only_prescribed_keep_what_is_unsure_about_them() -> Non
 
 def test_a_step_of_induction_has_one_size_however_it_is_cut() -> None:
     """What else changes amid a step starts a piece of its own there; the inducer's part is that of its whole step."""
-    inducer = Interaction("f_inducer", (Spell(0, "inducer", None, 0.0, 1000.0),), ln_cl=0.5, induction=True)
+    inducer = Interaction("f_inducer", (Spell((0,), "inducer", None, 0.0, 1000.0),), ln_cl=0.5, induction=True)
     for begin, end in pairwise(inducer.change_times_h()):
         parts = {round(inducer.part_from(begin + share * (end - begin)), 12) for share in (0.0, 0.2, 0.5, 0.9)}
         assert len(parts) == 1

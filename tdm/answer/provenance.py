@@ -186,9 +186,10 @@ def _ignored(case: Case, estimate: Estimate) -> list[Ignored]:
         planned = say("{count} planned dose(s) after the decision", count=str(history.planned_doses))
         found.append(Ignored(pointer="/doses", why=planned))
     found += [
-        Ignored(pointer=f"/comedications/{spell.index}", why=say("its effect on sirolimus is not known here"))
+        Ignored(pointer=f"/comedications/{entry}", why=say("its effect on sirolimus is not known here"))
         for spell in history.spells
         if spell.drug is None
+        for entry in spell.entries
     ]
     found += [
         Ignored(pointer=f"/covariates/{index}", why=say("changes after the time of the decision"))

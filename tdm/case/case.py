@@ -253,11 +253,20 @@ def dose_times_h(case: Case) -> list[np.ndarray]:
     return [clock.hours(dose.time) + (dose.every_h or 0.0) * np.arange(dose.times) for dose in case.doses]
 
 
+def _taken_times_h(case: Case) -> list[np.ndarray]:
+    """The times of the doses of each run that were not missed, h."""
+    missed = [np.array([case.clock.hours(time) for time in dose.missed]) for dose in case.doses]
+    return [
+        times[~np.any(np.abs(times[:, None] - left[None, :]) <= SAME_MINUTE_H, axis=1)]
+        for times, left in zip(dose_times_h(case), missed, strict=True)
+    ]
+
+
 def _same_instants(case: Case) -> list[Problem]:
     """Two doses at one instant are refused: is it one dose noted twice, or two tablets? Nobody can tell."""
     if not case.doses or sum(dose.times for dose in case.doses) > MOST_DOSES:
         return []
-    times = dose_times_h(case)
+    times = _taken_times_h(case)
     owner = np.repeat(np.arange(len(times)), [len(t) for t in times])
     flat = np.concatenate(times)
     order = np.argsort(flat, kind="stable")
@@ -363,8 +372,8 @@ def _no_given_dose_before_levels(case: Case) -> list[Problem]:
     if not case.doses or not case.levels:
         return []
     clock = case.clock
-    first_dose = min(clock.hours(dose.time) for dose in case.doses)
-    if all(clock.hours(level.time) < first_dose for level in case.levels):
+    first_dose = min((float(times[0]) for times in _taken_times_h(case) if len(times)), default=math.inf)
+    if math.isfinite(first_dose) and all(clock.hours(level.time) < first_dose for level in case.levels):
         sentence = say("Every level lies before the first dose; were the times of doses and levels swapped?")
         return [Problem(code="levels_before_doses", pointer="/levels/0/time", message=sentence)]
     return []

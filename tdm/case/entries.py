@@ -84,7 +84,7 @@ class CovariateChange(_Covariates):
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if self.model_fields_set == {"time"}:
+        if all(getattr(self, name) is None for name in type(self).model_fields if name != "time"):
             raise problem_error(
                 [Problem(code="missing_field", pointer="", message=say("A change names no covariate."))]
             )

@@ -126,11 +126,11 @@ def _near_steady_state(situation: Situation, forecast: Forecast, regimen: Regime
 def _after_drug_change(situation: Situation, regimen: Regimen) -> NextLevel | None:
     """When to measure (h) because a drug starts, has started or has stopped; None if that is long past."""
     now = situation.now_h
-    changes = [time for time in situation.drug_changes_h if now - 24.0 * FOLLOWED_DAYS < time]
+    changes = [time for time in situation.drug_changes_h if now - 24.0 * FOLLOWED_DAYS < time - SAME_INSTANT_H]
     if not changes or situation.dosing.last_dose_h is None:
         return None
     early, late = (max(changes) + 24.0 * days for days in AFTER_CHANGE_DAYS)
-    if now < late:
+    if now < late - SAME_INSTANT_H:
         return _at_trough_times(situation, regimen, max(early, now), late, "after_drug_change")
     week = now + 24.0 * WEEKLY_DAYS
     return _at_trough_times(situation, regimen, week, week + 24.0, "weekly")

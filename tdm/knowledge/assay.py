@@ -88,11 +88,12 @@ METHODS = (
 # Other analysers of the same makers, which measure no immunoassay of that kind: "cobas c 501" is no cobas e.
 OTHERS = ("alinity c", "architect c", "cobas c", "cobas integra", "cobas mira")
 
-# Words that deny what comes after them in their clause or, where nothing is named there, what comes before.
-DENIED_BY = (
-    *("no", "not", "non", "never", "without", "except", "unlike", "neither", "nor", "isn't", "wasn't"),
-    *("instead of", "rather than", "other than", "unavailable", "非", "不是", "不用", "不", "没有", "无", "未"),
-)
+# Words that deny the name right after them ("非免疫法 LC-MS/MS" is an LC-MS/MS) ...
+DENY_NEXT = ("non", "非")
+# ... all that comes after them in their clause ("CMIA lot no. 3" is a CMIA) ...
+DENY_AFTER = ("no", "without", "except", "unlike", "neither", "nor", "instead of", "rather than", "other than")
+# ... or, where nothing is named there, what comes before ("LC-MS/MS not used").
+DENY_EITHER = ("not", "never", "isn't", "wasn't", "unavailable", "不是", "不用", "不", "没有", "无", "未")
 CLAUSE_ENDS = r"[,;.()\[\]。、]|(?<![a-z])but(?![a-z])|而是|但"
 
 
@@ -117,7 +118,8 @@ def _words(names: Iterable[str]) -> str:
 _METHOD_BY_NAME: dict[str, Method | None] = {
     _plain(name): method for method in METHODS for name in (*method.words, *method.aliases)
 } | dict.fromkeys(OTHERS)
-_NAMED = re.compile(f"(?P<name>{_words(_METHOD_BY_NAME)})|(?P<denied>{_words(DENIED_BY)})")
+_DENIED = _words((*DENY_NEXT, *DENY_AFTER, *DENY_EITHER))
+_NAMED = re.compile(f"(?P<name>{_words(_METHOD_BY_NAME)})|(?P<denied>{_DENIED})")
 
 
 def methods_named(assay: str | None) -> tuple[Method, ...]:
@@ -133,14 +135,24 @@ def methods_named(assay: str | None) -> tuple[Method, ...]:
 def _affirmed(clause: str) -> Iterator[Method]:
     """The methods that a clause names and does not deny."""
     seen = list(_NAMED.finditer(clause))
-    denials = [place for place, one in enumerate(seen) if one["denied"]]
+    denials = [place for place, one in enumerate(seen) if one["denied"] and one["denied"] not in DENY_NEXT]
     first = denials[0] if denials else len(seen)
-    if denials and not any(one["name"] for one in seen[first:]):
+    if denials and not any(one["name"] for one in seen[first:]) and _denies_before(seen, first):
         return
+    denied_to = -1
     for one in seen[:first]:
-        method = _METHOD_BY_NAME[one["name"]]
-        if method is not None:
+        if one["denied"]:
+            denied_to = one.end() + 1  # the next word
+        elif one.start() > denied_to and (method := _METHOD_BY_NAME[one["name"]]) is not None:
             yield method
+
+
+def _denies_before(seen: list[re.Match[str]], place: int) -> bool:
+    """Whether a denial that is followed by no name denies what comes before: "LC-MS/MS: no", not "CMIA lot no. 3"."""
+    denial = seen[place]
+    return denial["denied"] in DENY_EITHER or (
+        place > 0 and denial.start() - seen[place - 1].end() <= 1 and not denial.string[denial.end() :]
+    )
 
 
 def method_of(assay: str | None) -> Method | None:
@@ -156,5 +168,7 @@ def is_immunoassay(assay: str | None) -> bool | None:
 
 
 def may_be_one_assay(one: str | None, other: str | None) -> bool:
-    """Return whether two assays of a case may be the same (no unit): by name, or because one is not given."""
-    return one is None or other is None or _plain(one).replace(" ", "") == _plain(other).replace(" ", "")
+    """Return whether two assays of a case may be the same (no unit): by name or method, or as one is not given."""
+    if one is None or other is None or _plain(one).replace(" ", "") == _plain(other).replace(" ", ""):
+        return True
+    return method_of(one) is not None and method_of(one) is method_of(other)

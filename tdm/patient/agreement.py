@@ -13,6 +13,7 @@ from scipy.special import gammaincc, ndtr, ndtri
 
 from tdm.inference.lattice import lattice, shifted
 from tdm.inference.likelihood import predictions, weighted_residuals
+from tdm.notation.clock import SAME_MINUTE_H
 from tdm.patient.estimate import Estimate, prior_eta
 from tdm.patient.history import DrawnLevel
 
@@ -115,7 +116,7 @@ def predicted(estimate: Estimate, eta: np.ndarray) -> np.ndarray:
 def irreconcilable(estimate: Estimate) -> tuple[DrawnLevel, DrawnLevel] | None:
     """Return two results of the newest instant (ng/mL, h) that exclude each other, if there are such."""
     used = estimate.history.used
-    newest = [drawn for drawn in used if used and drawn.time_h == used[-1].time_h and not drawn.level.censored]
+    newest = [drawn for drawn in used if used[-1].time_h - drawn.time_h <= SAME_MINUTE_H and not drawn.level.censored]
     if len(newest) < 2:
         return None
     low, *_, high = sorted(newest, key=lambda drawn: drawn.level.value_ng_ml)

@@ -26,7 +26,7 @@ from tdm.notation.refusal import Problem, Refused, refuse
 from tdm.notation.sentence import Said, entered, say, sentences
 from tdm.patient.timeline import Spell, Timeline
 
-# Design rules: changes that are planned this far after the decision are foreseen ...
+# Design rule: changes that are planned this far after the decision are foreseen.
 DAYS_FORESEEN = 92.0
 
 
@@ -61,7 +61,7 @@ def covariate_pieces(
     assumed: dict[str, float] = {}
     missing = []
     for name in model.covariates_used:
-        given = timeline.at_start.values.get(name)
+        given = timeline.covariate_at(name, timeline.begin_h)
         if name in COMEDICATION_COVARIATES:
             given = _taken_at(timeline, name, -math.inf)
         if given is not None:

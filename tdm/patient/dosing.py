@@ -195,14 +195,8 @@ def resumptions(given: Runs) -> list[float]:
     return [
         float(times[place + 1])
         for place in range(len(times) - 1)
-        if times[place + 1] - times[place] > INTERRUPTED_AFTER_INTERVALS * interval_before(given, times, owner, place)
+        if times[place + 1] - times[place] > INTERRUPTED_AFTER_INTERVALS * interval_after(given, times, owner, place)
     ]
-
-
-def interval_before(given: Runs, times: np.ndarray, owner: np.ndarray, position: int) -> float:
-    """Return the interval (h) that a dose was to be followed in by its own run, or the usual one."""
-    every = float(given.every_h[owner[position]])
-    return USUAL_INTERVAL_H if math.isnan(every) else every
 
 
 def expected_until(given: Runs, dosing: Dosing, decided_h: float) -> tuple[float, Runs]:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from tdm.knowledge.interactions import Drug
 from tdm.patient.timeline import Spell, Timeline
 
+# Design rules.
 # Half of the effect of an inducer comes, and goes again, in this time: over one to two weeks in all.
 INDUCTION_HALF_TIME_H = 84.0
-
-
 # Induction is followed in this many equal steps.
 INDUCTION_STEPS = 8
-
-
+# Each of them begins so long after a start or stop, h.
+_WAITS_H = tuple(
+    -INDUCTION_HALF_TIME_H * math.log2(1.0 - number / INDUCTION_STEPS) for number in range(INDUCTION_STEPS)
+)
 # The SD (no unit) of ln(part of the dose taken) where doses are only known to be prescribed.
 ADHERENCE_SD = 0.3
 
@@ -48,11 +49,7 @@ class Interaction:
         """Return the times (h) at which its effect steps, in order."""
         if not self.induction:
             return self._switches_h()
-        # steps of equal size towards the whole effect, or back to none
-        waits = [
-            -INDUCTION_HALF_TIME_H * math.log2(1.0 - number / INDUCTION_STEPS) for number in range(INDUCTION_STEPS)
-        ]
-        return sorted({time + wait for time in self._switches_h() for wait in waits})
+        return sorted({time + wait for time in self._switches_h() for wait in _WAITS_H})
 
     @property
     def settling_h(self) -> float:
@@ -62,17 +59,18 @@ class Interaction:
     def part_from(self, hours: float) -> float:
         """Return the part (0 to 1, no unit) of the full effect from a time (h) on, until the next change.
 
-        Inhibition is all or nothing. Induction follows its half-time in steps: a step has the part in its middle.
+        Inhibition is all or nothing. Induction follows its half-time in steps: a step has the part in its middle, the
+        last one the whole.
         """
-        if not self.induction:
-            return float(self.taken_at(hours))
-        changes = self.change_times_h()
-        later = [time for time in changes if time > hours]
-        if not later or math.isinf(hours):
-            return float(self.taken_at(hours))
-        # the step is the inducer's own: what else changes amid it does not move its middle
-        begun = max((time for time in changes if time <= hours), default=hours)
-        return self.induced_at(0.5 * (begun + later[0]))
+        goal = float(self.taken_at(hours))
+        passed = [time for time in self._switches_h() if time <= hours]
+        if not self.induction or not passed:
+            return goal
+        begun = sum(passed[-1] + wait <= hours for wait in _WAITS_H)
+        if begun == INDUCTION_STEPS:
+            return goal
+        before = self.induced_at(passed[-1])
+        return goal + (before - goal) * (1.0 - (begun - 0.5) / INDUCTION_STEPS)
 
     def induced_at(self, hours: float) -> float:
         """Return the part (0 to 1, no unit) to which an inducer's effect has come at a time (h), by its half-time."""
@@ -134,7 +132,7 @@ def _acting(drug: Drug, spells: tuple[Spell, ...]) -> Interaction:
 def adherence_of(timeline: Timeline) -> tuple[Interaction, ...]:
     """Return what is unsure about doses that were only prescribed, as an effect on F until `now` (h), if any."""
     spells = tuple(
-        Spell(order.index, "adherence", None, order.start_h, min(timeline.now_h, order.end_h))
+        Spell((order.index,), "adherence", None, order.start_h, min(timeline.now_h, order.end_h))
         for order in timeline.orders
         if order.taken == "prescribed" and order.start_h < timeline.now_h
     )

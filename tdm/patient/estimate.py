@@ -26,7 +26,7 @@ from tdm.inference.residual_error import residual_error
 from tdm.knowledge.model import PARAMETERS, PopulationModel
 from tdm.patient.covariates import CovariatePiece
 from tdm.patient.early_levels import AT_TROUGH
-from tdm.patient.history import History
+from tdm.patient.history import History, own_effects
 from tdm.pk.event_table import Course, Runs, lay_out
 from tdm.pk.one_compartment import NG_ML_PER_MG_L, Amounts, amounts, at_samples, unit_troughs
 from tdm.pk.superposition import Floats
@@ -234,12 +234,9 @@ def _in_pieces(cohort: Cohort, pieces: Sequence[CovariatePiece]) -> Cohort:
 
 
 def _variability(model: PopulationModel, history: History) -> Variability:
-    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions.
-
-    Where the model's clearance has no random effect, what is unsure about the liver is one of its own.
-    """
+    """The model's variability, wider by what is unsure about the liver, and the random effects of interactions."""
     own, acting = variability(model.omega), [one for one in history.interactions if one.sd > 0.0]
-    of = own.of if "cl" in own.of or not history.liver_sd else (*own.of, "cl")
+    of = own_effects(model, history.liver_sd)
     size, added = len(own.of), len(acting)
     omega = np.zeros((len(of) + added, len(of) + added))
     omega[:size, :size] = own.omega

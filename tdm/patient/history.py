@@ -17,7 +17,7 @@ from tdm.inference.lattice import MOST_DIMENSIONS
 from tdm.knowledge.assay import method_of
 from tdm.knowledge.label import LabelRules
 from tdm.knowledge.liver import LIVER_SD
-from tdm.knowledge.model import PopulationModel
+from tdm.knowledge.model import Parameter, PopulationModel
 from tdm.notation.clock import Clock
 from tdm.notation.quantities import range_in_words
 from tdm.notation.refusal import Problem, Refused
@@ -47,7 +47,7 @@ from tdm.patient.time_after_dose import Sampled, sampled_at
 from tdm.patient.timeline import MeasuredLevel, Spell, Timeline
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
 
-# ... and a drug that starts this soon is what the proposal is for.
+# Design rule: a drug that starts this soon is what the proposal is for.
 DAYS_SOON = 7.0
 
 # What a level does: it is fitted, it bounds the trough after it from above, or it is not used and why.
@@ -204,13 +204,13 @@ def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) 
     _check_method_limits(timeline, label)
     now_h = timeline.now_h
     given, planned = given_until(timeline.declared, now_h)
-    begin_h = min([now_h, *given.start_h.tolist()])
     acting = acting_between(
         (*interactions_of(timeline.spells, modelled_comedications(model)), *adherence_of(timeline)),
-        begin_h,
+        timeline.begin_h,
         now_h + 24.0 * DAYS_FORESEEN,
     )
-    interactions = followed(acting, now_h, MOST_DIMENSIONS - len(model.omega.of))
+    liver_sd = LIVER_SD if timeline.child_pugh else 0.0
+    interactions = followed(acting, now_h, MOST_DIMENSIONS - len(own_effects(model, liver_sd)))
     declared = begun_by(timeline.declared, now_h)
     pieces, assumed, late = covariate_pieces(timeline, model)
     healthy = tuple(piece for piece in pieces if piece.start_h <= now_h + SAME_INSTANT_H)[-1]
@@ -233,12 +233,21 @@ def read_history(timeline: Timeline, model: PopulationModel, label: LabelRules) 
         late_changes=late,
         interactions=interactions,
         pieces_ahead=tuple(piece for piece in pieces if piece.start_h > now_h + SAME_INSTANT_H),
-        liver_sd=LIVER_SD if timeline.child_pugh else 0.0,
+        liver_sd=liver_sd,
         decided_h=decided_h,
         start_h=start_h,
         expected=expected,
         undisturbed=replace(healthy, parts=(0.0,) * len(interactions)),
     )
+
+
+def own_effects(model: PopulationModel, liver_sd: float) -> tuple[Parameter, ...]:
+    """Return the parameters with a random effect of the patient's own (no unit).
+
+    Where the model's clearance has none, what is unsure about the liver is one.
+    """
+    of = tuple(model.omega.of)
+    return of if "cl" in of or not liver_sd else (*of, "cl")
 
 
 def _drawn_levels(timeline: Timeline, model: PopulationModel, given: Runs, declared: Runs) -> tuple[DrawnLevel, ...]:

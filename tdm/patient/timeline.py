@@ -7,8 +7,8 @@ months counted on the calendar).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -19,7 +19,7 @@ from tdm.case.entries import AFTER, CovariateChange, Dose, Level, Patient, Term
 from tdm.knowledge.interactions import Drug, Interactions
 from tdm.notation.clock import SAME_MINUTE_H, Clock
 from tdm.notation.quantities import NUMERIC_COVARIATES, YES_NO_COVARIATES
-from tdm.patient.dosing import declared_runs, same_minute, single_doses
+from tdm.patient.dosing import USUAL_INTERVAL_H, declared_runs, same_minute, single_doses
 from tdm.patient.time_after_dose import dose_just_before
 from tdm.pk.event_table import SAME_INSTANT_H, Runs
 from tdm.pk.superposition import Floats
@@ -28,6 +28,8 @@ from tdm.pk.superposition import Floats
 OBSERVED_H = 168.0
 
 Taken = Literal["observed", "reported", "prescribed"]
+# Reads a time of the case in hours, to the minute.
+Hours = Callable[[float | datetime], float]
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,21 @@ class Count:
 
 @dataclass(frozen=True)
 class Spell:
-    """A comedication in a case: what it is known as, and from when to when (h; -inf: since before, inf: goes on)."""
+    """A comedication: what it is known as, and from when to when (h; -inf: since before, inf: goes on).
 
-    index: int
+    `entries` are its places in the case: more than one where an order was renewed.
+    """
+
+    entries: tuple[int, ...]
     name: str
     drug: Drug | None
     start_h: float
     stop_h: float
+
+    @property
+    def known_as(self) -> str:
+        """Return what tells it from other drugs (no unit): the id of a known one, else its name."""
+        return self.drug.id if self.drug is not None else self.name.strip().casefold()
 
     def taken_at(self, hours: float) -> bool:
         """Return whether it is taken at a time (h)."""
@@ -125,7 +135,7 @@ class Order:
     @property
     def daily_dose_mg(self) -> float:
         """Return the mean dose per day, mg; of a single dose, its own amount."""
-        return self.dose_mg * 24.0 / (self.every_h or 24.0)
+        return self.dose_mg * 24.0 / (self.every_h or USUAL_INTERVAL_H)
 
     def renews(self, other: Order) -> bool:
         """Return whether it begins amid another run and both go on, as a renewed order beside the old one does.
@@ -181,6 +191,11 @@ class Timeline:
         return time_h > self.now_h + SAME_INSTANT_H
 
     @property
+    def begin_h(self) -> float:
+        """Return when the first dose is given, or the decision made, whichever is earlier (h)."""
+        return float(min([self.now_h, *self.declared.start_h.tolist()]))
+
+    @property
     def age_years(self) -> float:
         """Return the age of the patient, years."""
         return self.at_start.values["age_years"]
@@ -220,7 +235,7 @@ def timeline_of(case: Case, known: Interactions) -> Timeline:
         clock=clock,
         now_h=now_h,
         declared=declared,
-        orders=tuple(_order(index, dose, clock) for index, dose in enumerate(case.doses)),
+        orders=tuple(_order(index, dose, hours) for index, dose in enumerate(case.doses)),
         levels=tuple(
             _level(index, level, hours(level.time), doses_h, answered) for index, level in enumerate(case.levels)
         ),
@@ -234,7 +249,7 @@ def timeline_of(case: Case, known: Interactions) -> Timeline:
             Count(index, hours(count.time), count.count_10e9_l, count.bleeding)
             for index, count in enumerate(case.platelets)
         ),
-        spells=_spells(case, clock, known),
+        spells=joined_spells(_spells(case, hours, known)),
         child_pugh=case.patient.child_pugh,
         answered=answered,
     )
@@ -270,20 +285,45 @@ def _covariates(index: int | None, time_h: float, entry: Patient | CovariateChan
     return CovariatesGiven(index, time_h, values, {name: entry.field_of(name) for name in values})
 
 
-def _order(index: int, dose: Dose, clock: Clock) -> Order:
-    start = clock.hours(dose.time)
+def _order(index: int, dose: Dose, hours: Hours) -> Order:
+    start = hours(dose.time)
     last = start + (dose.every_h or 0.0) * (dose.times - 1)
-    return Order(index, dose.dose_mg, dose.every_h, start, last, last + (dose.every_h or 24.0), dose.taken)
+    return Order(index, dose.dose_mg, dose.every_h, start, last, last + (dose.every_h or USUAL_INTERVAL_H), dose.taken)
 
 
-def _spells(case: Case, clock: Clock, known: Interactions) -> tuple[Spell, ...]:
+def _spells(case: Case, hours: Hours, known: Interactions) -> tuple[Spell, ...]:
     return tuple(
         Spell(
-            index,
+            (index,),
             drug.name,
             known.named(drug.name),
-            -math.inf if start is None else clock.hours(start),
-            math.inf if stop is None else clock.hours(stop),
+            -math.inf if start is None else hours(start),
+            math.inf if stop is None else hours(stop),
         )
         for index, (drug, (start, stop)) in enumerate(zip(case.comedications, drug_times(case), strict=True))
     )
+
+
+def joined_spells(spells: Sequence[Spell]) -> tuple[Spell, ...]:
+    """Return the comedications (h) with the spells of one drug that touch or overlap made one, named as the first is.
+
+    An order that is renewed changes nothing for the patient.
+    """
+    joined: list[Spell] = []
+    for spell in spells:
+        same = [
+            each
+            for each in joined
+            if each.known_as == spell.known_as
+            and each.start_h <= spell.stop_h + SAME_MINUTE_H
+            and spell.start_h <= each.stop_h + SAME_MINUTE_H
+        ]
+        together = [*same, spell]
+        one = replace(
+            together[0],
+            entries=tuple(entry for each in together for entry in each.entries),
+            start_h=min(each.start_h for each in together),
+            stop_h=max(each.stop_h for each in together),
+        )
+        joined = [*(each for each in joined if each not in same), one]
+    return tuple(sorted(joined, key=lambda each: each.entries))

@@ -31,14 +31,15 @@ def review_prospect(history: History, outlooks: Iterable[Outlook]) -> list[Findi
 
 
 def to_warn_of(history: History) -> list[Spell]:
-    """Return the drugs (h) that are contraindicated or to be avoided and are taken when decided, or planned."""
-    return [
+    """Return the drugs (h), each once, that are contraindicated or to be avoided and are taken then, or later."""
+    warned = [
         spell
         for spell in history.spells
         if spell.drug is not None
         and spell.drug.rule in ("contraindicated", "avoid")
         and spell.stop_h > history.decided_h
     ]
+    return list({spell.known_as: spell for spell in reversed(warned)}.values())[::-1]
 
 
 def begun(name: str) -> str:
